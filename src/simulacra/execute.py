@@ -97,7 +97,8 @@ def _remove(path: Path) -> None:
             _remove(child)
         path.rmdir()
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
 
 
 def _output_error(final: Path, error: OSError) -> OutputError:
