@@ -1,4 +1,4 @@
-"""Detectors as voxels: cell <-> (layer, angle, radius) <-> position, for the challenge and beyond."""
+"""Detectors as voxels: cell <-> (layer, angle, radius) <-> position."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,13 @@ from numpy.typing import NDArray
 from ..errors import FileFormatError, RangeError, UnknownNameError
 from ..units import keV
 
-__all__ = ["Geometry", "Layer", "geometries", "geometry", "geometries_with"]
+__all__ = ["Geometry", "Layer", "geometries", "geometries_with", "geometry"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """One readout layer: rings of ``n_alpha`` equal sectors, radius running fastest.
 
@@ -52,6 +53,18 @@ class Layer:
                 f"layer {self.identity}: radial edges must be at least two increasing numbers "
                 f"in mm, got {self.r_edges}."
             )
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, Layer) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        """All fields, with unknown depths equal to each other (nan is not)."""
+        depths = (None if np.isnan(z) else float(z) for z in (self.z_min, self.z_max))
+        return self.identity, self.r_edges, self.n_alpha, *depths
 
     @property
     def n_radius(self) -> int:
@@ -98,7 +111,7 @@ class Geometry:
     def slices(self) -> tuple[slice, ...]:
         """The flat range of each layer, shape ``(layers,)``."""
         edges = self.boundaries.tolist()
-        return tuple(slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True))
+        return tuple(slice(a, b) for a, b in pairwise(edges))
 
     @property
     def regular(self) -> bool:
@@ -139,9 +152,7 @@ class Geometry:
         """Angle of each voxel's centre in rad, in (-pi, pi), shape ``(voxels,)``."""
         return np.concatenate(
             [
-                np.repeat(
-                    _centres(np.linspace(-np.pi, np.pi, layer.n_alpha + 1)), layer.n_radius
-                )
+                np.repeat(_centres(np.linspace(-np.pi, np.pi, layer.n_alpha + 1)), layer.n_radius)
                 for layer in self.layers
             ]
         )
@@ -306,7 +317,8 @@ def geometries_with(voxels: int) -> tuple[Geometry, ...]:
 
 def _centres(edges: Iterable[float]) -> FloatArray:
     array = np.asarray(list(edges), float)
-    return (array[1:] + array[:-1]) / 2
+    centres: FloatArray = (array[1:] + array[:-1]) / 2
+    return centres
 
 
 def _xml_bins(path: Path) -> list[ElementTree.Element]:
@@ -335,9 +347,7 @@ def _xml_layers(path: Path, bin_: ElementTree.Element) -> Iterable[Layer]:
             yield Layer(identity=layer, r_edges=edges, n_alpha=n_alpha)
 
 
-def _irregular(
-    name: str, particle: str, pdg: int, layers: dict[int, tuple[int, str]]
-) -> Geometry:
+def _irregular(name: str, particle: str, pdg: int, layers: dict[int, tuple[int, str]]) -> Geometry:
     return Geometry(
         name=name,
         particle=particle,

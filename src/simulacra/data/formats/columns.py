@@ -1,0 +1,154 @@
+"""One number per shower: incident energies, conditions and weights, in every format alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import FileFormatError, ShapeError
+from ..showers import CONDITIONS, VoxelShowers
+from .guard import plain
+
+__all__ = ["Columns", "append_rows", "native", "required_dataset"]
+
+_COLUMN_CHUNK = 8192
+
+
+class Columns:
+    """Where a format keeps the incident energy, the conditions and the weights.
+
+    Args:
+        incident_energy: key of the incident energies in MeV.
+        conditions: key by condition name, where it differs from the name.
+        trailing: whether the incident energies are written as ``(events, 1)``.
+    """
+
+    def __init__(
+        self,
+        incident_energy: str,
+        conditions: Mapping[str, str] | None = None,
+        *,
+        trailing: bool = False,
+    ) -> None:
+        self.incident_energy = incident_energy
+        self.keys = {name: name for name in CONDITIONS} | dict(conditions or {})
+        self.trailing = trailing
+
+    def present(self, file: h5py.File) -> tuple[str, ...]:
+        """Return the names of the conditions that the file has."""
+        return tuple(name for name, key in self.keys.items() if key in file)
+
+    def weighted(self, file: h5py.File) -> bool:
+        """Tell whether the file has event weights."""
+        return "weights" in file
+
+    def check(self, file: h5py.File, events: int) -> None:
+        """Refuse columns that have not one number per shower.
+
+        Raises:
+            FileFormatError: if the incident energies are missing or a column is not one.
+            ShapeError: if a column has another number of entries than there are showers.
+        """
+        required_dataset(file, self.incident_energy)
+        for key in self._keys(file):
+            dataset = required_dataset(file, key)
+            if dataset.ndim not in (1, 2) or dataset.shape[1:] not in ((), (1,)):
+                raise FileFormatError(
+                    f"{file.filename}: `{key}` has shape {dataset.shape}; expected "
+                    f"({events}, 1) or ({events},), one number per shower."
+                )
+            if dataset.shape[0] != events:
+                raise ShapeError(
+                    f"{file.filename}: `{key}` has {dataset.shape[0]} entries for {events} "
+                    "showers; expected one per shower. Were two files mixed up?"
+                )
+
+    def read(
+        self, file: h5py.File, start: int, stop: int
+    ) -> tuple[NDArray[Any], dict[str, NDArray[Any]], NDArray[Any] | None]:
+        """Return incident energy in MeV, conditions and weights of showers start to stop."""
+        conditions = {
+            name: _column(file, self.keys[name], start, stop) for name in self.present(file)
+        }
+        weight = _column(file, "weights", start, stop) if self.weighted(file) else None
+        return _column(file, self.incident_energy, start, stop), conditions, weight
+
+    def create(self, file: h5py.File, first: VoxelShowers) -> None:
+        """Make empty columns for showers like ``first``.
+
+        Raises:
+            FileFormatError: if there is a condition that the format has no name for.
+        """
+        for key, array in self._arrays(first).items():
+            tail = (1,) if self.trailing and key == self.incident_energy else ()
+            file.create_dataset(
+                key,
+                shape=(0, *tail),
+                maxshape=(None, *tail),
+                chunks=(_COLUMN_CHUNK, *tail),
+                dtype=array.dtype,
+                compression="gzip",
+                shuffle=True,
+            )
+
+    def append(self, file: h5py.File, part: VoxelShowers) -> None:
+        """Add the columns of ``part`` at the end."""
+        for key, array in self._arrays(part).items():
+            append_rows(file[key], array.reshape(-1, *file[key].shape[1:]))
+
+    def _keys(self, file: h5py.File) -> list[str]:
+        conditions = [self.keys[name] for name in self.present(file)]
+        return [self.incident_energy, *conditions, *(["weights"] if "weights" in file else [])]
+
+    def _arrays(self, part: VoxelShowers) -> dict[str, NDArray[Any]]:
+        unknown = [name for name in part.conditions if name not in self.keys]
+        if unknown:
+            raise FileFormatError(
+                f"conditions {', '.join(unknown)}: the format has no key for them; it knows "
+                f"{', '.join(self.keys)}."
+            )
+        arrays = {self.incident_energy: part.incident_energy}
+        arrays |= {self.keys[name]: array for name, array in part.conditions.items()}
+        return arrays if part.weight is None else {**arrays, "weights": part.weight}
+
+
+def required_dataset(file: h5py.File, key: str) -> h5py.Dataset:
+    """Return a dataset of numbers.
+
+    Raises:
+        FileFormatError: if it is missing, is a group, or holds something else than numbers.
+    """
+    found = file.get(key)
+    if not isinstance(found, h5py.Dataset):
+        there = ", ".join(plain(name, 40) for name in list(file)[:12]) or "nothing"
+        raise FileFormatError(
+            f"{file.filename}: there is no dataset `{key}`; the file has: {there}."
+        )
+    if found.dtype.kind not in "fiu" or found.shape is None:
+        raise FileFormatError(
+            f"{file.filename}: `{key}` has dtype {plain(found.dtype)}; expected numbers."
+        )
+    return found
+
+
+def append_rows(dataset: h5py.Dataset, rows: NDArray[Any]) -> None:
+    """Add rows at the end of a resizable dataset."""
+    start = dataset.shape[0]
+    dataset.resize(start + len(rows), axis=0)
+    dataset[start:] = rows
+
+
+def native(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array in this machine's byte order."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _column(file: h5py.File, key: str, start: int, stop: int) -> NDArray[Any]:
+    column = native(np.asarray(file[key][start:stop])).reshape(-1)
+    if key not in ("pdg",) and column.dtype.kind != "f":
+        return column.astype(np.float64)
+    return column

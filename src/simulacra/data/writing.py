@@ -1,0 +1,136 @@
+"""Showers to disk: streamed, compressed, complete or not there at all."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import h5py
+from numpy.typing import NDArray
+
+from ..errors import RangeError, ShapeError, SimulacraError
+from ..execute import atomic_path
+from .attributes import write_attributes
+from .formats import format_named
+from .formats.dense import rows_per_chunk
+from .showers import VoxelShowers
+
+__all__ = ["write_showers"]
+
+
+def write_showers(
+    path: Path | str,
+    parts: VoxelShowers | Iterable[VoxelShowers],
+    *,
+    format: str = "calochallenge",
+    attributes: Mapping[str, Any] | None = None,
+    arrays: Mapping[str, NDArray[Any]] | None = None,
+) -> int:
+    """Write showers to a file that appears whole or not at all.
+
+    The parts are written as they come, so that they may be made or read one by one; memory is
+    that of two parts. Geometry, layer depths and units go into the file's attributes, from
+    which reading rebuilds them.
+
+    Args:
+        path: the file to write; a file that stands there is replaced at the end.
+        parts: showers, or an iterable of showers of one geometry with the same conditions.
+        format: name of the layout, see ``FORMATS``.
+        attributes: further provenance (plain strings, numbers, lists); it overrides that of
+            the first part.
+        arrays: further numeric arrays to store beside the showers, by name (for example
+            training event keys), any shape.
+
+    Returns:
+        The number of showers written.
+
+    Raises:
+        RangeError: if there is no shower, or an attribute is too long.
+        ShapeError: if the parts differ in geometry, conditions or weights, or the format cannot
+            hold the geometry.
+        OutputError: if the folder cannot be written or the disk is full.
+        UnknownNameError: if the format is not known.
+    """
+    layout = format_named(format)
+    stream = iter([parts]) if isinstance(parts, VoxelShowers) else iter(parts)
+    first = next((part for part in stream if len(part)), None)
+    if first is None:
+        raise RangeError(f"{path}: there are no showers to write; expected at least one.")
+    dtype = first.energies.dtype
+    written = 0
+    with atomic_path(path) as temporary, _Writable(temporary) as file:
+        layout.create(file, first, dtype)
+        rows = rows_per_chunk(first.geometry.voxels, dtype)
+        for part in _alike(chain([first], stream), first, rows):
+            layout.append(file, part)
+            written += len(part)
+        write_attributes(file, first.geometry, {**first.provenance, **(attributes or {})})
+        file.attrs["format"] = layout.name
+        for name, array in (arrays or {}).items():
+            file.create_dataset(f"arrays/{name}", data=array, compression="gzip", shuffle=True)
+    return written
+
+
+class _Writable:
+    """An HDF5 file whose failures, also those on closing it, are output errors."""
+
+    def __init__(self, temporary: Path) -> None:
+        self.temporary = temporary
+
+    def __enter__(self) -> h5py.File:
+        try:
+            self.file = h5py.File(self.temporary, "w")
+        except OSError as error:
+            raise _os_error(error) from error
+        return self.file
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            self.file.close()
+        except (OSError, RuntimeError) as closing:
+            if error is None:
+                raise _os_error(closing) from closing
+        if isinstance(error, (OSError, RuntimeError)) and not isinstance(error, SimulacraError):
+            raise _os_error(error) from error
+
+
+def _os_error(error: OSError | RuntimeError) -> OSError:
+    """Spell what HDF5 reports so that it carries its number."""
+    text = str(error)
+    full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text
+    number = errno.ENOSPC if full else (getattr(error, "errno", None) or errno.EIO)
+    return OSError(number, "the disk is full" if full else text.splitlines()[0][:200])
+
+
+def _alike(parts: Iterable[VoxelShowers], first: VoxelShowers, rows: int) -> Iterator[VoxelShowers]:
+    """Check that every part is like the first, and join small ones to whole chunks."""
+    waiting: list[VoxelShowers] = []
+    for part in parts:
+        _refuse_unlike(part, first)
+        if len(part):
+            waiting.append(part)
+        held = sum(map(len, waiting))
+        if held >= rows:
+            whole = waiting[0] if len(waiting) == 1 else VoxelShowers.concatenate(waiting)
+            cut = held - held % rows
+            yield whole.select(slice(0, cut))
+            waiting = [whole.select(slice(cut, held))] if cut < held else []
+    if waiting:
+        yield VoxelShowers.concatenate(waiting)
+
+
+def _refuse_unlike(part: VoxelShowers, first: VoxelShowers) -> None:
+    if part.geometry.digest != first.geometry.digest:
+        raise ShapeError(
+            f'expected parts of one geometry, got "{first.geometry.name}" and '
+            f'"{part.geometry.name}".'
+        )
+    found = (sorted(part.conditions), part.weight is not None)
+    if found != (sorted(first.conditions), first.weight is not None):
+        raise ShapeError(
+            f"expected parts with the same columns, got conditions {sorted(first.conditions)} "
+            f"and {found[0]}, weights in one but not in the other or different conditions."
+        )
