@@ -1,6 +1,7 @@
 """Observables against slow twins, closed forms and symmetries."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def slow_observables(showers, threshold=0.0):
             energy = sum(e for e, _, _ in cells)
             row["layer_energy"].append(energy)
             row["sparsity"].append(1 - sum(e > 0 for e, _, _ in cells) / len(cells))
-            coordinates = {"r": lambda r, a: r}
+            coordinates = {"r": lambda r, _: r}
             if layer.n_alpha > 1:
                 coordinates["eta"] = lambda r, a: r * np.cos(a)
                 coordinates["phi"] = lambda r, a: r * np.sin(a)
@@ -132,7 +133,7 @@ def test_chunks_change_no_bit(toy, photons):
     showers = toy(3000, detector=photons, weight=np.arange(3000.0))
     whole = observe(showers, threshold=1.0)
     edges = np.array([0, 1, 7, 1400, 1430, 2999, 3000])
-    chunks = [showers.select(slice(a, b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    chunks = [showers.select(slice(a, b)) for a, b in itertools.pairwise(edges)]
     parts = ShowerObservables.concatenate(observe(t, threshold=1.0) for t in tiles(chunks))
     for name in [*NAMES, "weight"]:
         assert getattr(parts, name).tobytes() == getattr(whole, name).tobytes()
