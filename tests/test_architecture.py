@@ -49,23 +49,22 @@ def _imports(source: str, here: tuple[str, ...]) -> set[tuple[str, ...]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             module = tuple(node.module.split(".")) if node.module else ()
-            if node.level:
-                base = (PACKAGE, *here)[: len(here) + 1 - node.level] + module
-            else:
-                base = module
+            above = (PACKAGE, *here)[: len(here) + 1 - node.level] if node.level else ()
+            base = above + module
             if base == (PACKAGE,):
                 found |= {(PACKAGE, alias.name) for alias in node.names}
             found.add(base)
         elif isinstance(node, ast.Import):
             found |= {tuple(alias.name.split(".")) for alias in node.names}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if node.value.startswith((f"{PACKAGE}.", ".")):  # import_module, lazy tables
-                found |= _written_as_text(node.value, here)
+            found |= _written_as_text(node.value, here)  # import_module, tables of lazy names
     return {parts[1:] for parts in found if parts[:1] == (PACKAGE,) and len(parts) > 1}
 
 
 def _written_as_text(text: str, here: tuple[str, ...]) -> set[tuple[str, ...]]:
     """Return the module that a text such as ``simulacra.train`` or ``..train`` names, if any."""
+    if not text.startswith((f"{PACKAGE}.", ".")):
+        return set()
     name = text.partition(":")[0]
     dots = len(name) - len(name.lstrip("."))
     parts = tuple(name.lstrip(".").split("."))

@@ -1,4 +1,4 @@
-"""What lies in the repository: no prints, no global seeds, no machine's paths, nothing too large."""
+"""What lies in the repository: no prints, no global seeds, no machine's paths, nothing huge."""
 
 from __future__ import annotations
 
