@@ -1,21 +1,43 @@
 """Step 1, data: what a shower is, in MeV, mm and rad, and how it comes off disk."""
 
+from .catalog import DataSet, dataset, datasets, get, verify
 from .files import ShowerFile, open_showers, read_showers
+from .formats import FORMATS
 from .geometry import Geometry, Layer, geometries, geometry
 from .inspection import Inspection, Validation
+from .overlap import Fingerprint, find_overlap, refuse_overlap
+from .selection import convert_showers, energy_between, filtered, split_showers
+from .shipped import embedded
 from .showers import VoxelShowers
+from .toys import ToyShowers, toy_geometry
 from .writing import write_showers
 
 __all__ = [
+    "FORMATS",
+    "DataSet",
+    "Fingerprint",
     "Geometry",
     "Inspection",
     "Layer",
     "ShowerFile",
+    "ToyShowers",
     "Validation",
     "VoxelShowers",
+    "convert_showers",
+    "dataset",
+    "datasets",
+    "embedded",
+    "energy_between",
+    "filtered",
+    "find_overlap",
     "geometries",
     "geometry",
+    "get",
     "open_showers",
     "read_showers",
+    "refuse_overlap",
+    "split_showers",
+    "toy_geometry",
+    "verify",
     "write_showers",
 ]

@@ -1,0 +1,165 @@
+"""Whole files into other files, piece by piece: filtered, split, converted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RangeError
+from ..execute import atomic_path
+from .files import ShowerFile
+from .showers import VoxelShowers
+from .writing import write_showers
+
+__all__ = ["Predicate", "convert_showers", "energy_between", "filtered", "split_showers"]
+
+Predicate = Callable[[VoxelShowers], NDArray[np.bool_]]
+"""Says for each shower whether it is kept, shape ``(events,)``."""
+
+
+def energy_between(low: float, high: float) -> Predicate:
+    """Keep showers whose incident energy lies in ``[low, high)``.
+
+    Args:
+        low: in MeV.
+        high: in MeV.
+
+    Raises:
+        RangeError: if the range is empty.
+    """
+    if not low < high:
+        raise RangeError(f"expected an energy range low < high in MeV, got {low} to {high}.")
+
+    def keep(part: VoxelShowers) -> NDArray[np.bool_]:
+        return (part.incident_energy >= low) & (part.incident_energy < high)
+
+    return keep
+
+
+def filtered(parts: Iterable[VoxelShowers], keep: Predicate) -> Iterator[VoxelShowers]:
+    """Yield of each part the showers to keep; parts of which none is kept are left out."""
+    for part in parts:
+        mask = keep(part)
+        if mask.all():
+            yield part
+        elif mask.any():
+            yield part.select(mask)
+
+
+def convert_showers(
+    source: ShowerFile, out: Path | str, *, format: str, keep: Predicate | None = None
+) -> int:
+    """Write a file in another format (or the same), in bounded memory.
+
+    Args:
+        source: the file to read.
+        out: the file to write; another one than ``source``.
+        format: name of the format to write.
+        keep: which showers to write; by default all.
+
+    Returns:
+        The number of showers written.
+
+    Raises:
+        RangeError: if no shower is kept, or ``out`` is the source itself.
+        FileFormatError: if the source holds numbers that are no energies.
+        OutputError: if ``out`` cannot be written.
+    """
+    _refuse_same(source.path, Path(out))
+    parts = source.chunks() if keep is None else filtered(source.chunks(), keep)
+    return write_showers(
+        out, parts, format=format, attributes=_history(source), arrays=_arrays(source)
+    )
+
+
+def split_showers(
+    source: ShowerFile,
+    first: Path | str,
+    second: Path | str,
+    *,
+    fraction: float | None = None,
+    events: int | None = None,
+    seed: int | None = None,
+    format: str | None = None,
+) -> tuple[int, int]:
+    """Write two files that share no shower and together hold all of them, in file order.
+
+    Args:
+        source: the file to read.
+        first: the file for the first part.
+        second: the file for the rest.
+        fraction: part of the showers that goes into ``first``, between 0 and 1.
+        events: number of showers that go into ``first``; give this or ``fraction``.
+        seed: which showers are chosen; by default the first ones by position, as the official
+            splits of public data sets are made.
+        format: name of the format to write; by default that of the source.
+
+    Returns:
+        The number of showers in each.
+
+    Raises:
+        RangeError: if one part would be empty, or not exactly one size is given.
+        OutputError: if a file cannot be written; then neither is there.
+    """
+    _refuse_same(source.path, Path(first))
+    _refuse_same(source.path, Path(second))
+    _refuse_same(Path(first), Path(second))
+    chosen = _choice(source.events, fraction, events, seed)
+    history = _history(source) | {"split_seed": "by position" if seed is None else str(seed)}
+    with atomic_path(first) as path_a, atomic_path(second) as path_b:
+        written = [
+            write_showers(
+                path,
+                _picked(source, mask),
+                format=format or source.format,
+                attributes=history | {"split_part": part},
+                arrays=_arrays(source),
+            )
+            for path, mask, part in ((path_a, chosen, "first"), (path_b, ~chosen, "second"))
+        ]
+    return written[0], written[1]
+
+
+def _choice(
+    total: int, fraction: float | None, events: int | None, seed: int | None
+) -> NDArray[np.bool_]:
+    if (fraction is None) == (events is None):
+        raise RangeError("a split needs its size: give either a fraction or a number of events.")
+    count = events if events is not None else round(total * (fraction or 0.0))
+    if not 0 < count < total:
+        raise RangeError(
+            f"a split of {total} showers with {count} in the first part leaves one part empty."
+        )
+    chosen = np.zeros(total, bool)
+    if seed is None:
+        chosen[:count] = True
+    else:
+        chosen[np.random.default_rng(seed).permutation(total)[:count]] = True
+    return chosen
+
+
+def _picked(source: ShowerFile, mask: NDArray[np.bool_]) -> Iterator[VoxelShowers]:
+    start = 0
+    for part in source.chunks():
+        kept = mask[start : start + len(part)]
+        start += len(part)
+        if kept.any():
+            yield part.select(kept)
+
+
+def _history(source: ShowerFile) -> dict[str, Any]:
+    """Provenance to add: where the showers were taken from."""
+    return {"made_from": source.path.name}
+
+
+def _arrays(source: ShowerFile) -> dict[str, NDArray[Any]]:
+    return {name: source.array(name) for name in source.arrays}
+
+
+def _refuse_same(one: Path, other: Path) -> None:
+    if one.resolve() == other.resolve():
+        raise RangeError(f"{other}: would be written over {one}; give another name.")
