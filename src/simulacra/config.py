@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from .errors import ConfigError, UnknownFieldError
 
@@ -25,7 +27,7 @@ class Config(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+        frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False
     )
 
     @classmethod
@@ -41,9 +43,15 @@ class Config(BaseModel):
                 f"`{cls.__name__}`: expected a mapping of fields, found {type(raw).__name__}."
             )
         try:
-            return cls.model_validate(dict(raw))
+            # By way of JSON, because its lists may fill tuples while "3" still is no number.
+            return cls.model_validate_json(to_json(dict(raw), inf_nan_mode="constants"))
         except ValidationError as error:
             raise _translated(cls, error) from None
+        except (PydanticSerializationError, RecursionError) as error:
+            raise ConfigError(
+                f"`{cls.__name__}`: expected plain data (numbers, strings, lists, mappings), "
+                f"found something else: {error}."
+            ) from None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (numbers, strings, lists, dicts) that rebuilds this object."""
@@ -60,7 +68,38 @@ class Config(BaseModel):
 
     def to_yaml(self) -> str:
         """Return the YAML spelling of this configuration."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML as people expect it: ``1e-3`` is a number, no key stands twice, no references."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("a reference (`*name`); write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.YAMLError(f"`{twice[0]}` is given twice")
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 wants a dot and a sign in the exponent; YAML 1.2 and everybody else do not.
+_PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def _plain(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_PlainLoader)  # a SafeLoader: plain data only
+    except RecursionError:
+        raise yaml.YAMLError("too many levels") from None
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
@@ -71,7 +110,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
             not one mapping.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = _plain(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as a text file ({error}).") from None
     except yaml.YAMLError as error:
@@ -81,9 +120,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
             f"found something else: {reason}"
         ) from None
     if not isinstance(raw, dict):
-        raise ConfigError(
-            f"{path}: expected one mapping of settings, found {type(raw).__name__}."
-        )
+        raise ConfigError(f"{path}: expected one mapping of settings, found {type(raw).__name__}.")
     return raw
 
 
@@ -117,7 +154,7 @@ def apply_settings(config: C, settings: Sequence[str]) -> C:
         if key not in place:
             raise UnknownFieldError(owner, key, place)
         try:
-            place[key] = yaml.safe_load(text)
+            place[key] = _plain(text)
         except yaml.YAMLError:
             raise ConfigError(f"the value in {setting!r} is not plain data.") from None
     return type(config).from_dict(raw)
@@ -138,19 +175,18 @@ def _translated(cls: type[BaseModel], error: ValidationError) -> ConfigError:
 
 
 def _owner(cls: type[BaseModel], sections: list[str]) -> type[BaseModel] | None:
-    """Follow a path of sections to the model that owns its last field."""
-    owner: type[BaseModel] | None = cls
+    """Follow a path of sections, union tags, indices and keys to the model that owns its end."""
+    owners = [cls]
     for section in sections:
-        if owner is None:
-            return None
-        field = owner.model_fields.get(section)
-        if field is None:  # the tag of a discriminated union
-            if section in _models_by_name(owner):
-                owner = _models_by_name(owner)[section]
-            continue
-        models = _models(field.annotation)
-        owner = models[0] if len(models) == 1 else next(iter(models), None)
-    return owner
+        deeper = [
+            model
+            for owner in owners
+            if section in owner.model_fields
+            for model in _models(owner.model_fields[section].annotation)
+        ]
+        tagged = [owner for owner in owners if section in {owner.__name__, *_tags(owner)}]
+        owners = deeper or tagged or owners
+    return owners[0] if owners else None
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
@@ -159,9 +195,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [model for part in get_args(annotation) for model in _models(part)]
 
 
-def _models_by_name(owner: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    found: dict[str, type[BaseModel]] = {}
-    for field in owner.model_fields.values():
-        for model in _models(field.annotation):
-            found[model.__name__] = model
-    return found
+def _tags(model: type[BaseModel]) -> set[str]:
+    """Return the values by which a union may tell this model from the others."""
+    fields = [field.annotation for field in model.model_fields.values()]
+    return {str(tag) for kind in fields if get_origin(kind) is Literal for tag in get_args(kind)}

@@ -26,17 +26,20 @@ def atomic_path(final: Path | str) -> Iterator[Path]:
         final: the file (or folder) to create; its parent folder is created too.
 
     Raises:
-        OutputError: if the folder cannot be written or the disk is full.
+        OutputError: if the folder cannot be written or the disk is full. Other errors of the
+            block, for example those of reading, pass unchanged.
     """
     final = Path(final)
+    if final.name in ("", ".."):
+        raise OutputError(f"{final}: is no name for a result. Give a new name inside that folder.")
     temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _sync(temporary)
-        os.replace(temporary, final)
-    except OSError as error:
-        if isinstance(error, OutputError):
+        temporary.replace(final)
+    except (OSError, RuntimeError) as error:  # h5py closes a file on a full disk with the latter
+        if isinstance(error, OutputError) or not _is_about_writing(error, final, temporary):
             raise
         raise _output_error(final, error) from error
     finally:
@@ -86,9 +89,10 @@ class Shard:
 
 
 def _sync(path: Path) -> None:
-    if path.is_file():
-        with path.open("rb") as handle:
-            os.fsync(handle.fileno())
+    for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
 
 
 def _remove(path: Path) -> None:
@@ -101,13 +105,38 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
-def _output_error(final: Path, error: OSError) -> OutputError:
-    if error.errno == errno.ENOSPC:
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def _is_full(error: Exception) -> bool:
+    return getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in str(error)
+
+
+def _is_about_writing(error: Exception, final: Path, temporary: Path) -> bool:
+    """Tell an error of the result's own place from one of an input or of the network."""
+    if _is_full(error):
+        return True
+    if not isinstance(error, OSError):
+        return False
+    named = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    if not named:  # h5py spells the file's name in its text
+        return error.errno in {errno.EFBIG, errno.EROFS} or temporary.name in str(error)
+    own = {str(final), str(temporary), *map(str, final.parents)}
+    return any(name in own or name.startswith(f"{temporary}{os.sep}") for name in named)
+
+
+def _output_error(final: Path, error: Exception) -> OutputError:
+    if _is_full(error):
         return OutputError(
             f"{final}: the disk is full; nothing was left under this name. Free some space or "
             "choose another folder with --out."
         )
+    reason = getattr(error, "strerror", None) or error
+    remedy = (
+        "A folder with files stands there; remove it or choose another name."
+        if getattr(error, "errno", None) == errno.ENOTEMPTY
+        else "Choose a folder you may write to."
+    )
     return OutputError(
-        f"{final}: cannot be written ({error.strerror or error}); nothing was left under this "
-        "name. Choose a folder you may write to."
+        f"{final}: cannot be written ({reason}); nothing was left under this name. {remedy}"
     )
