@@ -115,9 +115,10 @@ class BinnedEvents:
         """
         half = len(self) // 2
         if self._plain:
-            first = rng.multivariate_hypergeometric(self.sums.astype(np.int64), half, repeats)
+            drawn = rng.multivariate_hypergeometric(self.sums.astype(np.int64), half, repeats)
+            first = drawn.astype(np.float64)
             noise = np.full(repeats, 1 / half + 1 / (len(self) - half))
-            return first.astype(np.float64), self.sums - first, noise
+            return first, self.sums - first, noise
         halves, noises = [], []
         for rows in self._groups(repeats):
             kept = rng.permuted(np.tile(np.arange(len(self)) < half, (rows, 1)), axis=1)
@@ -135,7 +136,7 @@ class BinnedEvents:
         if weights.ndim > 1 and self.entries.ndim == 1:
             return np.stack([self._summed(row) for row in weights])
         if self.entries.ndim == 1:
-            return np.bincount(self.entries, weights, minlength=self.columns)
+            return np.bincount(self.entries, weights, self.columns).astype(np.float64)
         total = np.zeros((*weights.shape[:-1], self.columns))
         for block in self._blocks():
             total += weights[..., block] @ self.entries[block].astype(np.float64)
@@ -159,4 +160,5 @@ def _times_drawn(rng: np.random.Generator, rows: int, events: int) -> IntArray:
 
 
 def _noise(weights: FloatArray) -> FloatArray:
-    return (weights**2).sum(-1) / weights.sum(-1) ** 2
+    noise: FloatArray = (weights**2).sum(-1) / weights.sum(-1) ** 2
+    return noise

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import RangeError, ShapeError
+from ...random import Stream, generator
 from .binned import BinnedEvents
 
 __all__ = ["Separation", "separation", "separation_power"]
@@ -84,7 +85,8 @@ def separation(
     reference: BinnedEvents,
     generated: BinnedEvents,
     *,
-    seed: int | tuple[int, ...],
+    seed: int,
+    key: int = 0,
     repeats: int = 200,
     independent: BinnedEvents | None = None,
 ) -> Separation:
@@ -105,6 +107,7 @@ def separation(
         reference: the reference in bins.
         generated: the generated showers in the same bins.
         seed: seed of the resampling.
+        key: number of the comparison; others with the same seed draw other numbers.
         repeats: number of bootstrap samples and of random halves.
         independent: a second reference sample in the same bins, for the floor.
 
@@ -114,7 +117,7 @@ def separation(
     """
     if len(reference) < 2 or len(generated) < 1:
         raise RangeError("separation power: expected at least two reference showers and one other.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, Stream.BOOTSTRAP, key)
     value = float(separation_power(_inside(reference.sums), _inside(generated.sums)))
     noise = reference.noise + generated.noise
     first, second, noise_halves = reference.halved(rng, repeats)

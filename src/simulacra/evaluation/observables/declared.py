@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Geometry, geometry
+from ...data import Geometry, Layer, geometry
 from .showers import ShowerObservables, angular_layers
 
 __all__ = ["FAMILIES", "SPECTRUM_CANNOT_SEE", "Observable", "shower_observables", "spectrum_bins"]
@@ -102,11 +102,14 @@ def shower_observables(detector: Geometry) -> tuple[Observable, ...]:
 
     Detectors that are not the challenge's get ranges from their own radii.
     """
-    found = [_TOTAL]
+    found, challenge = [_TOTAL], _challenge(detector)
     for family in _FAMILIES:
         every = range(len(detector.layers))
         positions = angular_layers(detector) if family in _ANGULAR else every
-        found += [_in_layer(detector, family, p, c) for c, p in enumerate(positions)]
+        found += [
+            _in_layer(detector.layers[p], family, column, challenge)
+            for column, p in enumerate(positions)
+        ]
     return tuple(found)
 
 
@@ -129,16 +132,16 @@ _TOTAL = Observable(
 )
 
 
-def _in_layer(detector: Geometry, family: str, position: int, column: int) -> Observable:
-    kind, layer = _FAMILIES[family], detector.layers[position].identity
+def _in_layer(layer: Layer, family: str, column: int, challenge: str) -> Observable:
+    kind = _FAMILIES[family]
     return Observable(
-        name=f"{family}/{layer}",
+        name=f"{family}/{layer.identity}",
         family=family,
-        label=kind.label.format(layer),
+        label=kind.label.format(layer.identity),
         unit=kind.unit,
-        layer=layer,
+        layer=layer.identity,
         values=lambda o: getattr(o, family)[:, column],
-        bins=lambda largest, threshold: _bins(detector, family, position, largest, threshold),
+        bins=lambda largest, threshold: _bins(layer, family, challenge, largest, threshold),
         log_x=kind.log_x,
         log_y=kind.log_y,
         cannot_see=kind.cannot_see,
@@ -146,13 +149,13 @@ def _in_layer(detector: Geometry, family: str, position: int, column: int) -> Ob
 
 
 def _bins(
-    detector: Geometry, family: str, position: int, largest: float, threshold: float
+    layer: Layer, family: str, challenge: str, largest: float, threshold: float
 ) -> FloatArray:
     if family == "layer_energy":
         return _log_bins(largest, threshold, 40)
     if family == "sparsity":
         return np.linspace(0, 1, 21)
-    low, high = _range(detector, family, position)
+    low, high = _range(layer, family, challenge)
     return np.linspace(low, high, 101)
 
 
@@ -164,24 +167,25 @@ def _log_bins(largest: float, threshold: float, edges: int) -> FloatArray:
     return np.logspace(np.log10(low), np.log10(high), edges)
 
 
-def _range(detector: Geometry, family: str, position: int) -> tuple[float, float]:
+def _range(layer: Layer, family: str, challenge: str) -> tuple[float, float]:
     """Return the challenge's range of a centre or width in mm."""
-    layer, symmetric = detector.layers[position], family in ("centre_eta", "centre_phi")
-    if detector.digest in _irregular():
+    if challenge == "irregular":
         deep = layer.identity in (12, 13, 14)
         ranges = {"centre": (100.0, 500.0), "width": (100.0, 400.0), "r": (500.0, 1500.0)}
         quantity = "r" if family.endswith("_r") else family.partition("_")[0]
         high = ranges[quantity][deep]
-    elif detector.digest in _regular():
+    elif challenge == "regular":
         high = {"centre_r": 42.0, "width_r": 20.0}.get(family, 30.0)
     else:
         high = layer.r_edges[-1]
-    return (-high if symmetric else 0.0), high
+    return (-high if family in ("centre_eta", "centre_phi") else 0.0), high
 
 
-def _irregular() -> set[str]:
-    return {geometry(f"calochallenge-1-{name}").digest for name in ("photons", "pions")}
-
-
-def _regular() -> set[str]:
-    return {geometry(f"calochallenge-{number}").digest for number in (2, 3)}
+def _challenge(detector: Geometry) -> str:
+    """Return which of the challenge's kinds a detector is: irregular, regular, or neither."""
+    names = {"irregular": ("1-photons", "1-pions"), "regular": ("2", "3")}
+    digest = detector.digest
+    for kind, members in names.items():
+        if digest in {geometry(f"calochallenge-{name}").digest for name in members}:
+            return kind
+    return ""

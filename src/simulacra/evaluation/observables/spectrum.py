@@ -99,7 +99,7 @@ class _Lookup:
             return bin_index(values, self.edges)
         cell = values.view(np.uint32) >> (32 - _TABLE_BITS)
         np.minimum(cell, len(self._first) - 1, out=cell)  # negative numbers are dropped later
-        index = self._first[cell]
+        index: IntArray = self._first[cell]
         index += values >= self._split[cell]
         index[values == self.edges[-1]] = len(self.edges) - 1
         return index
