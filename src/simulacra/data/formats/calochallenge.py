@@ -12,7 +12,7 @@ from ..geometry import Geometry
 from ..showers import VoxelShowers, refuse_voxel_number
 from .columns import Columns, append_rows, native, required_dataset
 from .contract import Content, Format, Rows
-from .dense import energies_dtype, rows_per_chunk
+from .dense import compression, energies_dtype, rows_per_chunk
 
 __all__ = ["CaloChallenge"]
 
@@ -69,9 +69,7 @@ class CaloChallenge(Format):
             maxshape=(None, voxels),
             chunks=(rows_per_chunk(voxels, dtype), voxels),
             dtype=dtype,
-            compression="gzip",
-            compression_opts=4,
-            shuffle=True,
+            **compression(first),
         )
         self.columns.create(file, first)
 

@@ -1,4 +1,4 @@
-"""What the dense layouts share: the dtype that is handed out and the size of a chunk."""
+"""What the dense layouts share: dtype, size of a chunk, compression."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ...errors import FileFormatError
+from ..showers import VoxelShowers
 
-__all__ = ["CHUNK_BYTES", "energies_dtype", "rows_per_chunk"]
+__all__ = ["CHUNK_BYTES", "compression", "energies_dtype", "rows_per_chunk"]
 
 CHUNK_BYTES = 4 * 2**20
 """Size of the chunks that we write, before compression."""
@@ -33,3 +34,13 @@ def energies_dtype(showers: h5py.Dataset) -> np.dtype[Any]:
 def rows_per_chunk(voxels: int, dtype: DTypeLike) -> int:
     """Return the number of showers in a chunk of about :data:`CHUNK_BYTES`."""
     return max(1, CHUNK_BYTES // (voxels * np.dtype(dtype).itemsize))
+
+
+def compression(first: VoxelShowers) -> dict[str, Any]:
+    """Return gzip settings for showers like these.
+
+    Byte shuffling makes well-filled showers smaller by a tenth, and sparse ones (5 % filled)
+    larger by half and slower by a factor of two, so it is chosen by how filled they are.
+    """
+    filled = np.count_nonzero(first.energies > 0) / max(1, first.energies.size)
+    return {"compression": "gzip", "compression_opts": 2, "shuffle": filled > 0.4}

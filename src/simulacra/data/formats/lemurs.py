@@ -13,7 +13,7 @@ from ..geometry import Geometry
 from ..showers import VoxelShowers
 from .columns import Columns, append_rows, native, required_dataset
 from .contract import Content, Format, Rows
-from .dense import energies_dtype, rows_per_chunk
+from .dense import compression, energies_dtype, rows_per_chunk
 
 __all__ = ["Lemurs"]
 
@@ -83,9 +83,7 @@ class Lemurs(Format):
             maxshape=(None, *shape),
             chunks=(rows_per_chunk(first.geometry.voxels, dtype), *shape),
             dtype=dtype,
-            compression="gzip",
-            compression_opts=4,
-            shuffle=True,
+            **compression(first),
         )
         self.columns.create(file, first)
 

@@ -114,10 +114,11 @@ class Sparse(Format):
     def append(self, file: h5py.File, part: VoxelShowers) -> None:
         flat = part.energies.reshape(-1)
         where = np.flatnonzero(flat)
-        ends = np.searchsorted(where, np.arange(1, len(part) + 1) * part.geometry.voxels)
-        append_rows(file["event_offsets"], len(file["voxel_energies"]) + ends)
+        starts = np.arange(len(part) + 1, dtype=np.int64) * part.geometry.voxels
+        bounds = np.searchsorted(where, starts)
+        append_rows(file["event_offsets"], len(file["voxel_energies"]) + bounds[1:])
         append_rows(file["voxel_energies"], flat[where])
-        where %= part.geometry.voxels
+        where -= np.repeat(starts[:-1], np.diff(bounds))
         append_rows(file["voxel_index"], where.astype(file["voxel_index"].dtype))
         self.columns.append(file, part)
 
