@@ -1,0 +1,18 @@
+"""Step 5a, generators: learn p(x | condition) and draw from it."""
+
+from .cascade import CascadeConfig, ShowerCascade, ShowerLayout
+from .flow_matching import FlowMatching, FlowMatchingConfig
+from .model import GenerativeModel, initialised
+from .tiles import Drawing, draw
+
+__all__ = [
+    "CascadeConfig",
+    "Drawing",
+    "FlowMatching",
+    "FlowMatchingConfig",
+    "GenerativeModel",
+    "ShowerCascade",
+    "ShowerLayout",
+    "draw",
+    "initialised",
+]

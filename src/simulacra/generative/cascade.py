@@ -1,0 +1,152 @@
+"""Energies first, shapes second: two generators that act as one on showers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..batch import Batch, Draws
+from ..config import Config
+from ..nets import ResidualNetwork, RingNetwork
+from ..preprocess import ShowerScores, Standardize
+from ..random import Stream
+from .flow_matching import FlowMatching, FlowMatchingConfig
+from .model import GenerativeModel
+
+__all__ = ["CascadeConfig", "ShowerCascade", "ShowerLayout"]
+
+
+@dataclass(frozen=True)
+class ShowerLayout:
+    """What a generator of showers must know of its detector, as plain numbers.
+
+    Args:
+        rings: ``(radial bins, sectors)`` of each layer, in the flat order of the voxels.
+        threshold: readout threshold in MeV.
+        conditions: names of the conditions; the first is the incident energy in MeV.
+    """
+
+    rings: tuple[tuple[int, int], ...]
+    threshold: float
+    conditions: tuple[str, ...] = ("incident_energy",)
+
+    @property
+    def voxels(self) -> int:
+        """Number of voxels."""
+        return sum(n_radius * n_alpha for n_radius, n_alpha in self.rings)
+
+
+class CascadeConfig(Config):
+    """Two flow-matching generators, layer energies and then voxels.
+
+    Args:
+        equivariant: showers look the same from every sector (a particle along the axis); False
+            where an angle, a position or the detector singles out a direction.
+        channels: channels of the ring network.
+        blocks: its residual blocks.
+        width: size of its embedding of time and condition.
+        energy_width: hidden size of the network for layer energies.
+        energy_blocks: its residual blocks.
+        shape_weight: weight of the voxels' loss, relative to that of the layer energies.
+        shape: how voxels are solved.
+        energy: how layer energies are solved.
+    """
+
+    equivariant: bool = True
+    channels: int = Field(default=128, ge=1)
+    blocks: int = Field(default=5, ge=1)
+    width: int = Field(default=256, ge=2)
+    energy_width: int = Field(default=128, ge=2)
+    energy_blocks: int = Field(default=4, ge=1)
+    shape_weight: float = Field(default=4.0, gt=0)
+    shape: FlowMatchingConfig = FlowMatchingConfig()
+    energy: FlowMatchingConfig = FlowMatchingConfig(steps=12)
+
+
+class ShowerCascade(GenerativeModel):
+    r"""Draw layer energies given the incident particle, then voxels given both.
+
+    .. math:: p(\text{voxels} \mid c) = p(E_1 \ldots E_L \mid c)\;p(\text{voxels} \mid E, c)
+
+    Both factors are learned on scores (:class:`~simulacra.preprocess.ShowerScores`), trained
+    together and independent of each other. After L. Favaro, A. Ore, S. Palacios Schweitzer,
+    T. Plehn, "CaloDREAM: detector response emulation via attentive flow matching", 2024,
+    arXiv:2405.09629, with a network on the circle in place of attention.
+
+    Args:
+        config: sizes and solvers.
+        layout: the detector.
+
+    Shapes:
+        x: voxel energies, ``(events, voxels)``, MeV.
+        condition: ``(events, conditions)``; the first column is the incident energy in MeV, others
+            in MeV, mm or rad.
+    """
+
+    def __init__(self, config: CascadeConfig, layout: ShowerLayout) -> None:
+        super().__init__()
+        layers, conditions = len(layout.rings), len(layout.conditions)
+        self.layers = layers
+        self.noise_size = layers + layout.voxels
+        self.shape_weight = config.shape_weight
+        self.scores = ShowerScores(layout.rings, layout.threshold, by_ring=config.equivariant)
+        self.scale = Standardize(conditions)
+        self.energy = FlowMatching(
+            ResidualNetwork(
+                layers, conditions, width=config.energy_width, blocks=config.energy_blocks
+            ),
+            layers,
+            config.energy,
+        )
+        self.shape = FlowMatching(
+            RingNetwork(
+                layout.rings,
+                conditions + layers,
+                channels=config.channels,
+                blocks=config.blocks,
+                width=config.width,
+                equivariant=config.equivariant,
+            ),
+            layout.voxels,
+            config.shape,
+        )
+
+    def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
+        self.scale.fit(_with_log(condition), condition[:, 0].log(), weight)
+        noise = draws.normal(self.layers, Stream.EMPTY_VOXELS)
+        self.scores.fit(x, condition[:, 0], noise, weight)
+        return self
+
+    def encode(self, x: Tensor, condition: Tensor) -> Tensor:
+        voxels = self.scores.encode_voxels(x, condition[:, 0])
+        return torch.cat([self.scores.layer_energies(x), voxels], dim=1)
+
+    def loss(self, batch: Batch, draws: Draws) -> Tensor:
+        energy = batch.condition[:, 0]
+        empty = draws.normal(self.layers, Stream.EMPTY_VOXELS)
+        layers = self.scores.encode_layers(batch.x[:, : self.layers], energy, empty)
+        uniform = draws.uniform(batch.x.shape[1] - self.layers, Stream.EMPTY_VOXELS)
+        voxels = self.scores.voxels.fill(batch.x[:, self.layers :], energy.log(), uniform)
+        condition = self._scaled(batch.condition)
+        energy_loss = self.energy.loss(Batch(layers, condition, batch.weight), draws)
+        given = torch.cat([condition, layers], dim=1)
+        shape_loss = self.shape.loss(Batch(voxels, given, batch.weight), draws)
+        return energy_loss + self.shape_weight * shape_loss
+
+    def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
+        scaled = self._scaled(condition)
+        layers = self.energy.draw(scaled, noise[:, : self.layers])
+        given = torch.cat([scaled, layers], dim=1)
+        voxels = self.shape.draw(given, noise[:, self.layers :])
+        return self.scores.decode(layers, voxels, condition[:, 0])
+
+    def _scaled(self, condition: Tensor) -> Tensor:
+        return self.scale(_with_log(condition), condition[:, 0])
+
+
+def _with_log(condition: Tensor) -> Tensor:
+    return torch.cat([condition[:, :1].log(), condition[:, 1:]], dim=1)

@@ -1,0 +1,209 @@
+"""Networks for rings of voxels that know that the angle closes on itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ShapeError
+from .embed import FourierEmbedding
+
+__all__ = ["CircularLinear", "RingNetwork", "angular_basis"]
+
+
+def angular_basis(sectors: int) -> Tensor:
+    """Return the orthonormal real Fourier basis of ``sectors`` points on a circle.
+
+    The rows are the constant, then cosine and sine of each frequency, and for an even number the
+    alternating row; shape ``(sectors, sectors)``.
+    """
+    angle = 2 * math.pi * torch.arange(sectors, dtype=torch.float64) / sectors
+    rows = [torch.ones(sectors, dtype=torch.float64) / math.sqrt(sectors)]
+    for k in range(1, (sectors - 1) // 2 + 1):
+        rows.append(math.sqrt(2 / sectors) * torch.cos(k * angle))
+        rows.append(math.sqrt(2 / sectors) * torch.sin(k * angle))
+    if sectors % 2 == 0:
+        rows.append(torch.cos(sectors / 2 * angle) / math.sqrt(sectors))
+    return torch.stack(rows).to(torch.get_default_dtype())
+
+
+class CircularLinear(nn.Module):
+    r"""The most general linear map between functions on a circle that commutes with rotations.
+
+    A circular convolution with a kernel as wide as the circle. In the Fourier basis it is one
+    matrix per frequency (complex ones as 2 x 2 real blocks), which costs :math:`18\,C^2` products
+    for 10 sectors and :math:`C` channels where the convolution costs :math:`100\,C^2`.
+
+    Args:
+        channels_in: channels of the input.
+        channels_out: channels of the output.
+        sectors: points on the circle, at least 3.
+        zero: start from the zero map.
+
+    Shapes:
+        input: ``(sectors, batch, channels_in)``, in the basis of :func:`angular_basis`.
+        output: ``(sectors, batch, channels_out)``, in the same basis.
+    """
+
+    def __init__(
+        self, channels_in: int, channels_out: int, sectors: int, *, zero: bool = False
+    ) -> None:
+        super().__init__()
+        self.pairs = (sectors - 1) // 2
+        scale = 0.0 if zero else channels_in**-0.5
+        real = 2 - sectors % 2
+        self.real = nn.Parameter(scale * torch.randn(real, channels_in, channels_out))
+        self.complex = nn.Parameter(
+            scale * 2**-0.5 * torch.randn(self.pairs, 2, channels_in, channels_out)
+        )
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+        self.sectors = sectors
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, batch, _ = x.shape
+        last = 2 * self.pairs + 1
+        constant = torch.addmm(self.bias * math.sqrt(self.sectors), x[0], self.real[0])
+        middle = x[1:last].reshape(self.pairs, 2, batch, -1).transpose(1, 2)
+        turned = torch.bmm(middle.reshape(self.pairs, batch, -1), self._blocks())
+        turned = turned.reshape(self.pairs, batch, 2, -1).transpose(1, 2)
+        parts = [constant[None], turned.reshape(2 * self.pairs, batch, -1)]
+        if self.sectors % 2 == 0:
+            parts.append((x[-1] @ self.real[1])[None])
+        return torch.cat(parts)
+
+    def _blocks(self) -> Tensor:
+        a, b = self.complex[:, 0], self.complex[:, 1]
+        return torch.cat([torch.cat([a, b], dim=2), torch.cat([-b, a], dim=2)], dim=1)
+
+
+class RingNetwork(nn.Module):
+    """A velocity or score for showers in rings, equivariant under rotations by one sector.
+
+    Rings with angular sectors are channels of functions on the circle; rings without (one sector)
+    are invariants that join the condition and the constant mode. All layers that have sectors must
+    have the same number of them.
+
+    Args:
+        rings: ``(radial bins, sectors)`` of each layer, in the flat order of the state (radius
+            fastest, then angle, then layer).
+        conditions: size of the condition.
+        channels: channels of the hidden functions.
+        blocks: number of residual blocks.
+        width: size of the embedding of time and condition.
+        equivariant: False adds learned functions of the angle, for showers whose incident
+            direction or detector singles out an angle.
+
+    Shapes:
+        t: ``(batch,)`` in [0, 1].
+        x: ``(batch, voxels)``.
+        condition: ``(batch, conditions)``.
+        output: ``(batch, voxels)``.
+
+    Raises:
+        ShapeError: if the layers have different numbers of sectors, or none has at least 3.
+    """
+
+    basis: Tensor
+
+    def __init__(
+        self,
+        rings: Sequence[tuple[int, int]],
+        conditions: int,
+        *,
+        channels: int = 128,
+        blocks: int = 5,
+        width: int = 256,
+        equivariant: bool = True,
+    ) -> None:
+        super().__init__()
+        sectors = {n_alpha for _, n_alpha in rings if n_alpha > 1}
+        if len(sectors) != 1 or min(sectors) < 3:
+            raise ShapeError(
+                "ring network: expected layers with one common number of at least 3 angular "
+                f"sectors (or with a single one), got {sorted(sectors)}."
+            )
+        self.sectors = sectors.pop()
+        self.rings = [(int(n_radius), int(n_alpha)) for n_radius, n_alpha in rings]
+        functions = sum(n_radius for n_radius, n_alpha in self.rings if n_alpha > 1)
+        self.invariants = sum(n_radius for n_radius, n_alpha in self.rings if n_alpha == 1)
+        self.register_buffer("basis", angular_basis(self.sectors), persistent=False)
+        self.time = FourierEmbedding(64)
+        self.embed = nn.Sequential(
+            nn.Linear(64 + conditions + self.invariants, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+        )
+        self.enter = CircularLinear(functions, channels, self.sectors)
+        self.blocks = nn.ModuleList(
+            _RingBlock(channels, width, self.sectors) for _ in range(blocks)
+        )
+        self.leave = CircularLinear(channels, functions, self.sectors, zero=True)
+        self.leave_invariants = nn.Sequential(
+            nn.Linear(channels + width, width), nn.SiLU(), nn.Linear(width, self.invariants)
+        )
+        self.skip = nn.Linear(width, functions + self.invariants)
+        nn.init.zeros_(self.skip.weight)
+        nn.init.zeros_(self.skip.bias)
+        self.preferred = (
+            None if equivariant else nn.Parameter(torch.zeros(self.sectors, 1, channels))
+        )
+
+    def forward(self, t: Tensor, x: Tensor, condition: Tensor) -> Tensor:
+        functions, invariants = self._split(x)
+        c = self.embed(torch.cat([self.time(t), condition, invariants], dim=1))
+        h = self.enter(torch.tensordot(self.basis, functions, dims=1))
+        if self.preferred is not None:
+            h = h + self.preferred
+        for block in self.blocks:
+            h = block(h, c, self.basis)
+        skip = self.skip(c)
+        out = torch.tensordot(self.basis.T, self.leave(h), dims=1)
+        out = out + skip[:, : functions.shape[2]] * functions
+        mean = h[0] / math.sqrt(self.sectors)
+        rest = self.leave_invariants(torch.cat([mean, c], dim=1))
+        return self._join(out, rest + skip[:, functions.shape[2] :] * invariants)
+
+    def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return functions ``(sectors, batch, rings)`` and invariants ``(batch, rings)``."""
+        parts = x.split([n_radius * n_alpha for n_radius, n_alpha in self.rings], dim=1)
+        functions = [
+            part.reshape(len(x), n_alpha, n_radius)
+            for part, (n_radius, n_alpha) in zip(parts, self.rings, strict=True)
+            if n_alpha > 1
+        ]
+        plain = [p for p, (_, n_alpha) in zip(parts, self.rings, strict=True) if n_alpha == 1]
+        invariants = torch.cat(plain, dim=1) if plain else x[:, :0]
+        return torch.cat(functions, dim=2).transpose(0, 1), invariants
+
+    def _join(self, functions: Tensor, invariants: Tensor) -> Tensor:
+        images = functions.transpose(0, 1)
+        parts, ring, plain = [], 0, 0
+        for n_radius, n_alpha in self.rings:
+            if n_alpha > 1:
+                part = images[:, :, ring : ring + n_radius]
+                parts.append(part.reshape(len(part), n_alpha * n_radius))
+                ring += n_radius
+            else:
+                parts.append(invariants[:, plain : plain + n_radius])
+                plain += n_radius
+        return torch.cat(parts, dim=1)
+
+
+class _RingBlock(nn.Module):
+    def __init__(self, channels: int, width: int, sectors: int) -> None:
+        super().__init__()
+        self.inner = CircularLinear(channels, channels, sectors)
+        self.outer = CircularLinear(channels, channels, sectors, zero=True)
+        self.modulate = nn.Linear(width, 3 * channels)
+        nn.init.zeros_(self.modulate.weight)
+        nn.init.zeros_(self.modulate.bias)
+
+    def forward(self, h: Tensor, c: Tensor, basis: Tensor) -> Tensor:
+        scale, shift, gate = self.modulate(c).chunk(3, dim=1)
+        inner = torch.tensordot(basis.T, self.inner(h * (1 + scale)), dims=1) + shift
+        outer = torch.tensordot(basis, nn.functional.silu(inner), dims=1)
+        return h + self.outer(outer) * (1 + gate)

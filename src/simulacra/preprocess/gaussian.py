@@ -1,0 +1,183 @@
+"""Marginals made Gaussian, at every incident energy, so that a network learns only correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from ..errors import RangeError
+from .bijection import Bijection
+
+__all__ = ["Gaussianize"]
+
+_TOP = 4.0  # the last node of a table; 3e-5 of a sample lies above
+
+
+class Gaussianize(Bijection):
+    r"""Map each feature to a standard normal by its quantiles at the event's incident energy.
+
+    .. math:: y = \Phi^{-1}\bigl(F_{g}(x \mid E_\text{inc})\bigr)
+
+    The quantile function :math:`F_g^{-1}(\Phi(y) \mid E)` is tabulated on equidistant nodes
+    :math:`y` for each group of features and each of ``knots`` energies, and interpolated linearly
+    in :math:`y` and :math:`\ln E`; beyond the ends it goes on straight. Features of one group
+    share a table: with the voxels of a ring in one group the map commutes with rotations.
+
+    With ``spike`` the events below 0 (voxels below threshold) form one block of probability
+    :math:`p` under the boundary :math:`b = \Phi^{-1}(p)`: :meth:`fill` spreads them over that part
+    of the normal distribution, and everything below the boundary is empty on the way back.
+
+    Args:
+        groups: group number of each feature, 0, 1, 2, ...
+        spike: whether values below 0 are one class, of which only the probability matters.
+        knots: number of incident energies with a table.
+        nodes: intervals per table.
+
+    Shapes:
+        x: ``(events, features)``, dimensionless.
+        y: ``(events, features)``, dimensionless.
+    """
+
+    groups: Tensor
+    knots: Tensor
+    bottom: Tensor
+    table: Tensor
+
+    def __init__(
+        self, groups: Sequence[int], *, spike: bool, knots: int = 12, nodes: int = 32
+    ) -> None:
+        super().__init__()
+        if knots < 2 or nodes < 2:
+            raise RangeError(f"expected at least 2 knots and 2 nodes, got {knots} and {nodes}.")
+        number = max(groups) + 1
+        self.spike = spike
+        self.nodes = nodes
+        self.register_buffer("groups", torch.tensor(list(groups)), persistent=False)
+        self.register_buffer("knots", torch.linspace(0.0, 1.0, knots))
+        self.register_buffer("bottom", torch.full((knots, number), -_TOP))
+        straight = torch.linspace(-_TOP, _TOP, nodes + 1)
+        self.register_buffer("table", straight.repeat(knots, number, 1))
+
+    def fit(self, x: Tensor, log_energy: Tensor, weight: Tensor | None = None) -> Self:
+        low, high = float(log_energy.min()), float(log_energy.max())
+        self.knots.copy_(torch.linspace(low, high if high > low else low + 1, len(self.knots)))
+        reach = 0.75 * float(self.knots[1] - self.knots[0])
+        needed = min(200, len(x))
+        w = torch.ones(len(x), dtype=torch.float64) if weight is None else weight.double()
+        order = torch.argsort(self.groups, stable=True)
+        columns = order.split(torch.bincount(self.groups).tolist())
+        for k, knot in enumerate(self.knots):
+            distance = (log_energy - knot).abs()
+            # discrete energies may leave a knot without events: take the nearest ones
+            near = distance <= max(reach, float(distance.kthvalue(needed).values))
+            for group, column in enumerate(columns):
+                self._fit_table(k, group, x[near][:, column], w[near])
+        return self
+
+    def forward(self, x: Tensor, log_energy: Tensor) -> Tensor:
+        at = self._table_at(log_energy)
+        low = torch.zeros(x.shape, dtype=torch.int64, device=x.device)
+        high = torch.full_like(low, self.nodes)
+        while bool((high - low > 1).any()):  # bisect for the interval that holds x
+            middle = (low + high) // 2
+            below = at.value(middle) <= x
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        value = at.value(low)
+        y = at.bottom + at.step * (low + (x - value) / (at.value(low + 1) - value))
+        first, last = at.value(torch.zeros_like(low)), at.value(torch.full_like(low, self.nodes))
+        y = torch.where(x > last, _TOP + (x - last) / at.slope, y)
+        before = x if self.spike else (x - first) / at.slope
+        return torch.where(x < first, at.bottom + before, y)
+
+    def inverse(self, y: Tensor, log_energy: Tensor) -> Tensor:
+        at = self._table_at(log_energy)
+        place = (y - at.bottom) / at.step
+        low = place.long().clamp(0, self.nodes - 1)
+        value = at.value(low)
+        x = value + (place - low) * (at.value(low + 1) - value)
+        first, last = at.value(torch.zeros_like(low)), at.value(torch.full_like(low, self.nodes))
+        x = torch.where(y > _TOP, last + (y - _TOP) * at.slope, x)
+        before = y - at.bottom if self.spike else first + (y - at.bottom) * at.slope
+        return torch.where(place < 0, before, x)
+
+    def log_det(self, x: Tensor, log_energy: Tensor) -> Tensor:
+        at = self._table_at(log_energy)
+        y = self.forward(x, log_energy)
+        low = ((y - at.bottom) / at.step).long().clamp(0, self.nodes - 1)
+        slope = at.step / (at.value(low + 1) - at.value(low))
+        slope = torch.where(y > _TOP, 1 / at.slope, slope)
+        outside = torch.ones_like(slope) if self.spike else 1 / at.slope
+        return torch.where(y < at.bottom, outside, slope).log().sum(dim=1)
+
+    def boundary(self, log_energy: Tensor) -> Tensor:
+        """Return the score below which a feature is empty, ``(events, features)``."""
+        return self._table_at(log_energy).bottom
+
+    def fill(self, y: Tensor, log_energy: Tensor, uniform: Tensor) -> Tensor:
+        """Spread everything below the boundary over that part of the normal distribution.
+
+        Args:
+            y: scores, ``(events, features)``.
+            log_energy: ``(events,)``.
+            uniform: numbers in (0, 1), ``(events, features)``.
+        """
+        boundary = self.boundary(log_energy)
+        share = torch.special.ndtr(boundary) * uniform
+        return torch.where(y < boundary, torch.special.ndtri(share), y)
+
+    def _fit_table(self, k: int, group: int, x: Tensor, weight: Tensor) -> None:
+        """Tabulate the weighted quantiles of one group's values, ``(events, members)``."""
+        value, order = x.flatten().double().sort()
+        share = weight[:, None].expand(x.shape).flatten()[order].cumsum(0)
+        if not float(share[-1]) > 0:
+            raise RangeError("event weights: expected a positive sum near every energy.")
+        share = torch.cummax(share, 0).values / share[-1]
+        bottom = -_TOP
+        if self.spike:
+            empty = float(share[value < 0][-1]) if bool((value < 0).any()) else 0.0
+            score = float(torch.special.ndtri(torch.tensor(empty, dtype=torch.float64)))
+            bottom = min(max(score, -_TOP), _TOP - 0.5)
+        score = torch.linspace(bottom, _TOP, self.nodes + 1, dtype=torch.float64)
+        place = torch.searchsorted(share, torch.special.ndtr(score)).clamp(max=len(value) - 1)
+        quantile = value[place]
+        if self.spike:
+            quantile = quantile.clamp(min=0.0)
+            quantile[0] = 0.0
+        # strictly increasing, so that the map can be undone
+        ramp = 1e-3 * torch.arange(self.nodes + 1, dtype=torch.float64) / self.nodes
+        self.bottom[k, group] = bottom
+        self.table[k, group] = quantile + ramp
+
+    def _table_at(self, log_energy: Tensor) -> _Table:
+        place = (log_energy - self.knots[0]) / (self.knots[1] - self.knots[0])
+        place = place.clamp(0, len(self.knots) - 1)
+        left = place.long().clamp(max=len(self.knots) - 2)
+        part = (place - left)[:, None]
+        bottom = torch.lerp(self.bottom[left], self.bottom[left + 1], part)[:, self.groups]
+        ends = self.table[..., -1] - self.table[..., 0]
+        slope = (ends / (_TOP - self.bottom)).clamp(max=1.0)
+        slope = torch.lerp(slope[left], slope[left + 1], part)[:, self.groups]
+        step = (_TOP - bottom) / self.nodes
+        return _Table(self.table, self.groups[None, :], left[:, None], part, bottom, step, slope)
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """The tables at each event's energy: all arrays are ``(events, features)`` or broadcast."""
+
+    table: Tensor
+    groups: Tensor
+    left: Tensor
+    part: Tensor
+    bottom: Tensor
+    step: Tensor
+    slope: Tensor
+
+    def value(self, node: Tensor) -> Tensor:
+        """Return x at a node of each feature."""
+        low = self.table[self.left, self.groups, node]
+        return torch.lerp(low, self.table[self.left + 1, self.groups, node], self.part)

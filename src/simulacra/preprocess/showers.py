@@ -1,0 +1,131 @@
+"""Showers as two vectors of standard normal scores: layer energies, and voxels given them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import RangeError
+from .bijection import Chain, Log
+from .energy import LayerRatios
+from .gaussian import Gaussianize
+
+__all__ = ["ShowerScores"]
+
+
+class ShowerScores(nn.Module):
+    """The way between voxel energies and what the networks learn, and back.
+
+    Forward: voxels below threshold are cut; layer energies become ratios that conserve energy
+    (empty layers are filled with noise below the threshold) and then scores; voxel energies become
+    logarithms above the threshold and then scores. Back: layer energies first; the voxels of each
+    layer are scaled so that they sum to it, and those below threshold are cut.
+
+    Args:
+        rings: ``(radial bins, sectors)`` of each layer, in the flat order of the voxels.
+        threshold: readout threshold in MeV, positive.
+        by_ring: one table per ring (True) or per voxel (False, for showers that single out an
+            angle).
+
+    Raises:
+        RangeError: if the threshold is not positive.
+    """
+
+    def __init__(
+        self, rings: Sequence[tuple[int, int]], threshold: float, *, by_ring: bool = True
+    ) -> None:
+        super().__init__()
+        if not threshold > 0:
+            raise RangeError(
+                f"threshold: expected a positive energy in MeV, got {threshold!r}; voxels of "
+                "zero energy need a threshold that tells them from filled ones."
+            )
+        self.threshold = threshold
+        self.sizes = [n_radius * n_alpha for n_radius, n_alpha in rings]
+        groups: list[int] = []
+        for n_radius, n_alpha in rings:
+            first = max(groups) + 1 if groups else 0
+            copies = n_alpha if by_ring else 1
+            each = n_radius * n_alpha // copies
+            groups += [first + i for _ in range(copies) for i in range(each)]
+        self.log = Log(threshold)
+        self.voxels = Gaussianize(groups, spike=True)
+        self.layers = Chain(LayerRatios(), Gaussianize(range(len(rings)), spike=False))
+
+    def fit(
+        self, energies: Tensor, incident_energy: Tensor, noise: Tensor, weight: Tensor | None
+    ) -> Self:
+        """Learn the tables.
+
+        Args:
+            energies: voxel energies in MeV, ``(events, voxels)``.
+            incident_energy: in MeV, ``(events,)``.
+            noise: standard normal, ``(events, layers)``, for layers without energy.
+            weight: event weights, ``(events,)``.
+        """
+        log_energy = incident_energy.log()
+        self.voxels.fit(self._logarithms(energies), log_energy, weight)
+        filled = self._filled_layers(self.layer_energies(energies), noise)
+        self.layers.fit(filled, log_energy, weight)
+        return self
+
+    def encode_voxels(self, energies: Tensor, incident_energy: Tensor) -> Tensor:
+        """Return voxel scores, ``(events, voxels)``; empty voxels lie below their boundary."""
+        return self.voxels(self._logarithms(energies), incident_energy.log())
+
+    def encode_layers(self, layers: Tensor, incident_energy: Tensor, noise: Tensor) -> Tensor:
+        """Return layer scores, ``(events, layers)``.
+
+        Args:
+            layers: layer energies in MeV, ``(events, layers)``.
+            incident_energy: in MeV, ``(events,)``.
+            noise: standard normal, ``(events, layers)``, for layers without energy.
+        """
+        return self.layers(self._filled_layers(layers, noise), incident_energy.log())
+
+    def decode(self, layers: Tensor, voxels: Tensor, incident_energy: Tensor) -> Tensor:
+        """Return voxel energies in MeV, ``(events, voxels)``, from the two vectors of scores.
+
+        The voxels of each layer sum to the layer's energy up to rounding, no voxel lies between 0
+        and the threshold, and none is negative.
+        """
+        log_energy = incident_energy.log()
+        target = self.layers.inverse(layers, log_energy)
+        target = torch.where(target >= self.threshold, target, 0.0)
+        logarithms = self.voxels.inverse(voxels, log_energy)
+        energies = torch.where(logarithms >= 0, self.log.inverse(logarithms, log_energy), 0.0)
+        parts = zip(energies.split(self.sizes, 1), logarithms.split(self.sizes, 1), strict=True)
+        return torch.cat(
+            [self._scaled(e, z, target[:, i : i + 1]) for i, (e, z) in enumerate(parts)], dim=1
+        )
+
+    def layer_energies(self, energies: Tensor) -> Tensor:
+        """Return the energy of each layer above threshold, ``(events, layers)``, MeV."""
+        kept = torch.where(energies >= self.threshold, energies, 0.0)
+        return torch.stack([part.sum(dim=1) for part in kept.split(self.sizes, 1)], dim=1)
+
+    def _logarithms(self, energies: Tensor) -> Tensor:
+        kept = energies.clamp(min=0.5 * self.threshold)
+        return torch.where(energies >= self.threshold, kept, 0.5 * self.threshold).log() - (
+            torch.tensor(self.threshold).log()
+        )
+
+    def _filled_layers(self, layers: Tensor, noise: Tensor) -> Tensor:
+        empty = (0.5 * noise - 1.5).clamp(max=-0.05).exp() * self.threshold
+        return torch.where(layers >= self.threshold, layers, empty)
+
+    def _scaled(self, energies: Tensor, logarithms: Tensor, target: Tensor) -> Tensor:
+        """Scale one layer's voxels to its energy, ``(events, voxels of the layer)``."""
+        brightest = torch.nn.functional.one_hot(logarithms.argmax(dim=1), energies.shape[1])
+        nothing = energies.sum(dim=1, keepdim=True) <= 0
+        energies = torch.where(nothing, brightest.to(energies.dtype), energies)
+        for _ in range(2):  # the first scaling may push voxels below the threshold
+            energies = energies * (target / energies.sum(dim=1, keepdim=True))
+            kept = torch.where(energies >= self.threshold, energies, 0.0)
+            alone = kept.sum(dim=1, keepdim=True) <= 0
+            energies = torch.where(alone, brightest * target, kept)
+        total = energies.sum(dim=1, keepdim=True)
+        return energies * torch.where(total > 0, target / total.clamp(min=1e-30), 0.0)

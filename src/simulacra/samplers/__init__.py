@@ -1,0 +1,5 @@
+"""Step 4b, samplers: carry noise to data along a field that someone else learned."""
+
+from .ode import SOLVERS, euler, heun, midpoint, rk4, solve
+
+__all__ = ["SOLVERS", "euler", "heun", "midpoint", "rk4", "solve"]

@@ -1,0 +1,1 @@
+"""Step 10, rooms: one per physics task; each uses the floors below, none imports another."""

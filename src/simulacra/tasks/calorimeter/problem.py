@@ -1,0 +1,38 @@
+"""One surrogate to be made: what it is called, what it depends on, how it is built and trained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ...config import Config
+from ...generative import CascadeConfig
+from ...train import TrainingConfig
+
+__all__ = ["SurrogateConfig"]
+
+
+class SurrogateConfig(Config):
+    """A whole configuration of a surrogate; it can be built without touching data.
+
+    Args:
+        name: what the model is called in cards and tables.
+        summary: one sentence for the card.
+        conditions: what a shower depends on besides the incident energy; the training file must
+            have these columns.
+        tile: events per tile when drawing, a power of two; part of a shower's identity.
+        model: the generator.
+        training: how it is trained.
+        half_precision: store the networks' parameters in float16.
+        licence: of the weights.
+    """
+
+    name: str
+    summary: str = ""
+    conditions: tuple[Literal["theta", "phi", "x", "y"], ...] = ()
+    tile: int = Field(default=32, ge=1, le=4096)
+    model: CascadeConfig = CascadeConfig()
+    training: TrainingConfig = TrainingConfig()
+    half_precision: bool = False
+    licence: str = "not stated"

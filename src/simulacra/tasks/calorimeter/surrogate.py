@@ -1,0 +1,410 @@
+"""Surrogate: what a user holds; numpy in, numpy out, in MeV, mm and rad."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from ... import __version__
+from ...artifact import Artifact, load_artifact, save_artifact
+from ...batch import Draws
+from ...data import Geometry, ShowerFile, VoxelShowers, open_showers
+from ...errors import ArtifactError, ConfigError, RangeError, ShapeError
+from ...generative import Drawing, ShowerCascade, ShowerLayout, draw, initialised
+from ...random import NOISE_LAW
+from ...train import History, Progress, TrainingSet, train
+from .problem import SurrogateConfig
+from .recipes import recipe
+
+__all__ = ["Surrogate"]
+
+Array = NDArray[Any]
+_CONSTANTS_FROM = 200_000  # events from which preprocessing constants are taken
+_ROUNDING = 1e-6  # conditions may lie this share outside the range
+
+
+class Surrogate:
+    """A generator of showers: make one, ``fit`` it, ``sample`` it, ``save`` and ``load`` it.
+
+    Args:
+        config: a whole configuration, or the name of a recipe.
+
+    Example:
+        >>> surrogate = Surrogate("photons-demo")
+        >>> surrogate.config.model.channels
+        64
+    """
+
+    def __init__(self, config: SurrogateConfig | str = "photons") -> None:
+        self.config = recipe(config) if isinstance(config, str) else config
+        self.history: History = []
+        self._manifest: dict[str, Any] = {}
+        self._keys = np.zeros(0, np.uint64)
+        self._geometry: Geometry | None = None
+        self._model: ShowerCascade | None = None
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """Plain data about the fitted model: validity, training data, scores."""
+        self._fitted()
+        return self._manifest
+
+    @property
+    def geometry(self) -> Geometry:
+        """The detector of the showers."""
+        return self._fitted()[1]
+
+    @property
+    def model(self) -> ShowerCascade:
+        """The generator itself."""
+        return self._fitted()[0]
+
+    @property
+    def training_keys(self) -> NDArray[np.uint64]:
+        """Digest of every shower that training saw, ``(events,)``."""
+        return self._keys
+
+    def fit(
+        self,
+        data: VoxelShowers | ShowerFile | Path | str,
+        *,
+        seed: int = 0,
+        folder: Path | str | None = None,
+        resume: bool = False,
+        device: str = "cpu",
+        progress: Progress | None = None,
+        stage: Callable[[str], None] | None = None,
+    ) -> Self:
+        """Learn from showers.
+
+        Args:
+            data: showers, or a file of them.
+            seed: identity of the training.
+            folder: where checkpoint and log are kept; by default nowhere.
+            resume: go on from the checkpoint in ``folder``.
+            device: where the network is trained, such as ``cuda``.
+            progress: called after every epoch with its record.
+            stage: called with a sentence when another stage begins.
+
+        Raises:
+            FileFormatError: if a shower holds numbers that are no energies.
+            UnitError: if the file looks as if it were in GeV.
+            ConfigError: if the file lacks a condition of the configuration.
+            RangeError: if there are too few showers or a weight sum is not positive.
+        """
+        say = stage or (lambda _: None)
+        say("reading the showers")
+        events = _Events.read(data, self.config.conditions)
+        layout = ShowerLayout(
+            rings=tuple((layer.n_radius, layer.n_alpha) for layer in events.geometry.layers),
+            threshold=events.geometry.threshold,
+            conditions=("incident_energy", *self.config.conditions),
+        )
+        model = initialised(lambda: ShowerCascade(self.config.model, layout), seed)
+        say("fitting the preprocessing")
+        encoded = _encode(model, events, seed)
+        say("training")
+        with tempfile.TemporaryDirectory() as nowhere:
+            self.history = train(
+                model,
+                encoded,
+                self.config.training,
+                seed=seed,
+                folder=Path(nowhere) if folder is None else Path(folder),
+                resume=resume,
+                device=device,
+                progress=progress,
+            )
+        self._model, self._geometry, self._keys = model.cpu().eval(), events.geometry, events.keys
+        self._manifest = self._described(events, seed)
+        return self
+
+    def sample(
+        self,
+        incident_energy: ArrayLike,
+        conditions: Mapping[str, ArrayLike] | None = None,
+        *,
+        seed: int = 0,
+        first_event: int = 0,
+        workers: int = 1,
+        device: str = "cpu",
+        extrapolate: bool = False,
+    ) -> VoxelShowers:
+        """Draw one shower per incident particle.
+
+        Shower ``i`` is a function of the model, its conditions, ``seed`` and ``first_event + i``
+        alone.
+
+        Args:
+            incident_energy: in MeV, shape ``(events,)`` or a single number.
+            conditions: the model's further conditions by name, shape ``(events,)`` each.
+            seed: identity of the set.
+            first_event: number of the first shower in its set.
+            workers: threads; they change nothing but time.
+            device: where the network runs.
+            extrapolate: draw outside the range of the training data too.
+
+        Raises:
+            RangeError: if a condition lies outside the range of the training data.
+            ConfigError: if a condition is missing or unknown.
+        """
+        energy = np.atleast_1d(np.asarray(incident_energy, np.float32))
+        table = self.condition_table(energy, conditions or {})
+        parts = self.draw(
+            table,
+            range(first_event, first_event + len(table)),
+            seed=seed,
+            workers=workers,
+            device=device,
+            extrapolate=extrapolate,
+        )
+        voxels = np.concatenate([part.x for part in parts] or [np.zeros((0, self.geometry.voxels))])
+        return self.showers(voxels.astype(np.float32), table, seed=seed)
+
+    def draw(
+        self,
+        table: Array,
+        events: range,
+        *,
+        seed: int,
+        workers: int = 1,
+        device: str = "cpu",
+        extrapolate: bool = False,
+    ) -> Iterator[Drawing]:
+        """Draw showers a tile at a time, in order; see :meth:`sample`.
+
+        Args:
+            table: conditions of ``events`` as :meth:`condition_table` returns them.
+            events: contiguous numbers of the showers in their set.
+            seed: identity of the set.
+            workers: threads.
+            device: where the network runs.
+            extrapolate: draw outside the range of the training data too.
+        """
+        model, _ = self._fitted()
+        if not extrapolate:
+            self._refuse_outside(table)
+        return draw(
+            model.to(device),
+            lambda start, stop: table[start - events.start : stop - events.start],
+            events,
+            seed=seed,
+            tile=self.config.tile,
+            workers=workers,
+            device=device,
+        )
+
+    def condition_table(self, energy: Array, conditions: Mapping[str, ArrayLike]) -> Array:
+        """Return the conditions as columns, incident energy in MeV first, ``(events, columns)``.
+
+        Raises:
+            ConfigError: if a condition is missing or unknown.
+            ShapeError: if the columns have different lengths.
+        """
+        names = self.config.conditions
+        if set(conditions) != set(names):
+            raise ConfigError(
+                f"conditions: the model depends on {', '.join(names) or 'the energy alone'}, got "
+                f"{', '.join(conditions) or 'none'}."
+            )
+        columns = [energy, *(np.atleast_1d(np.asarray(conditions[n], np.float32)) for n in names)]
+        if any(column.shape != energy.shape for column in columns):
+            raise ShapeError(
+                f"conditions: expected one number per shower, {energy.shape}, got "
+                f"{[column.shape for column in columns]}."
+            )
+        return np.column_stack(columns).astype(np.float32)
+
+    def showers(self, voxels: Array, table: Array, *, seed: int) -> VoxelShowers:
+        """Dress drawn voxels as showers with conditions and provenance."""
+        return VoxelShowers(
+            energies=voxels,
+            incident_energy=table[:, 0],
+            geometry=self.geometry,
+            conditions={name: table[:, 1 + i] for i, name in enumerate(self.config.conditions)},
+            provenance=self.provenance(seed),
+        )
+
+    def provenance(self, seed: int) -> dict[str, Any]:
+        """Return what a file of drawn showers says about its origin."""
+        training = self.manifest["training"]
+        return {
+            "model": self.config.name,
+            "model_digest": self.manifest.get("digest", "not saved"),
+            "training_digest": training["sha256"],
+            "training_file": training["file"],
+            "noise_law": NOISE_LAW,
+            "seed": seed,
+            "tile": self.config.tile,
+            "simulacra": __version__,
+        }
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the model's folder: manifest, weights, card; see :func:`save_artifact`."""
+        model, _ = self._fitted()
+        artifact = Artifact(self._manifest, model.state_dict(), self._keys)
+        path = save_artifact(folder, artifact, half_precision=self.config.half_precision)
+        self._adopt(load_artifact(path))  # stored weights may be rounded: hold what others load
+        return path
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read a model's folder; the training data are not needed.
+
+        Raises:
+            ArtifactError: if the folder is incomplete, changed or of another version.
+        """
+        artifact = load_artifact(folder)
+        try:
+            surrogate = cls(SurrogateConfig.from_dict(artifact.manifest["config"]))
+            surrogate._adopt(artifact)
+        except (KeyError, ConfigError, RuntimeError) as error:
+            raise ArtifactError(f"{folder}: does not describe a surrogate: {error}.") from None
+        return surrogate
+
+    def scored(self, **entries: Any) -> None:
+        """Put scores, timing or known failures into the manifest, before saving again."""
+        self._fitted()
+        self._manifest.update(entries)
+
+    def _adopt(self, artifact: Artifact) -> None:
+        geometry = Geometry.from_dict(artifact.manifest["geometry"])
+        layout = ShowerLayout(
+            rings=tuple((layer.n_radius, layer.n_alpha) for layer in geometry.layers),
+            threshold=geometry.threshold,
+            conditions=("incident_energy", *self.config.conditions),
+        )
+        model = initialised(lambda: ShowerCascade(self.config.model, layout), seed=0)
+        model.load_state_dict(dict(artifact.weights))
+        self._model, self._geometry, self._keys = model.eval(), geometry, artifact.event_keys
+        self._manifest = dict(artifact.manifest)
+
+    def _described(self, events: _Events, seed: int) -> dict[str, Any]:
+        names = ("incident_energy", *self.config.conditions)
+        low, high = events.table.min(axis=0), events.table.max(axis=0)
+        return {
+            "kind": "voxel-shower-surrogate",
+            "name": self.config.name,
+            "summary": self.config.summary,
+            "package": f"simulacra {__version__}, torch {torch.__version__}",
+            "config": self.config.to_dict(),
+            "geometry": events.geometry.to_dict(),
+            "noise_law": NOISE_LAW,
+            "noise_size": self.model.noise_size,
+            "tile": self.config.tile,
+            "seed": seed,
+            "licence": self.config.licence,
+            "validity": {
+                "geometry": events.geometry.name,
+                "particle": str(events.provenance.get("particle", events.geometry.particle)),
+                "ranges": {
+                    name: [float(a), float(b)] for name, a, b in zip(names, low, high, strict=True)
+                },
+                "threshold_mev": events.geometry.threshold,
+            },
+            "training": {
+                "file": events.file,
+                "sha256": events.digest,
+                "events": len(events.table),
+                "epochs": len(self.history),
+                "wall_minutes": round(sum(e["wall_seconds"] for e in self.history) / 60, 2),
+                "processor_minutes": round(
+                    sum(e["processor_seconds"] for e in self.history) / 60, 2
+                ),
+                "threads": self.config.training.threads or torch.get_num_threads(),
+                "provenance": {
+                    name: value.item() if isinstance(value, np.generic) else value
+                    for name, value in events.provenance.items()
+                    if isinstance(value, str | int | float | np.number)
+                },
+            },
+            "scores": [],
+        }
+
+    def _fitted(self) -> tuple[ShowerCascade, Geometry]:
+        if self._model is None or self._geometry is None:
+            raise ArtifactError("the surrogate is not trained yet; call `fit` or `load` first.")
+        return self._model, self._geometry
+
+    def _refuse_outside(self, table: Array) -> None:
+        for column, (name, (low, high)) in zip(
+            table.T, self._manifest["validity"]["ranges"].items(), strict=True
+        ):
+            slack = _ROUNDING * max(abs(low), abs(high))
+            outside = ~((column >= low - slack) & (column <= high + slack))
+            if outside.any():
+                worst = column[outside][0]
+                raise RangeError(
+                    f"{name}: the model was trained from {low:g} to {high:g}, {int(outside.sum())} "
+                    f"of {len(column)} showers lie outside, such as {worst:g} (MeV, mm, rad). Use "
+                    "a model that covers them, or ask for extrapolation (--extrapolate)."
+                )
+
+
+class _Events:
+    """Training showers in memory, as arrays."""
+
+    def __init__(
+        self,
+        voxels: Array,
+        table: Array,
+        weight: Array,
+        keys: NDArray[np.uint64],
+        geometry: Geometry,
+        provenance: Mapping[str, Any],
+        file: str,
+        digest: str,
+    ) -> None:
+        self.voxels, self.table, self.weight, self.keys = voxels, table, weight, keys
+        self.geometry, self.provenance, self.file, self.digest = geometry, provenance, file, digest
+
+    @classmethod
+    def read(
+        cls, data: VoxelShowers | ShowerFile | Path | str, conditions: tuple[str, ...]
+    ) -> _Events:
+        if isinstance(data, VoxelShowers):
+            parts, name, digest = [data], "showers in memory", ""
+            events, geometry, provenance = len(data), data.geometry, data.provenance
+        else:
+            file = data if isinstance(data, ShowerFile) else open_showers(data)
+            file.validate(strict=True)
+            parts, name, digest = file.chunks(strict=True), file.path.name, file.digest()
+            events, geometry, provenance = file.events, file.geometry, file.provenance
+        voxels = np.empty((events, geometry.voxels), np.float32)
+        table = np.empty((events, 1 + len(conditions)), np.float32)
+        weight, keys = np.ones(events, np.float32), np.empty(events, np.uint64)
+        done = 0
+        for part in parts:
+            missing = [condition for condition in conditions if condition not in part.conditions]
+            if missing:
+                raise ConfigError(
+                    f"{name}: the recipe depends on {', '.join(missing)}, which the file does not "
+                    f"have; it has {', '.join(['incident_energy', *part.conditions])}."
+                )
+            rows = slice(done, done + len(part))
+            voxels[rows], weight[rows] = part.energies, part.weights
+            table[rows, 0] = part.incident_energy
+            for column, condition in enumerate(conditions, 1):
+                table[rows, column] = part.conditions[condition]
+            keys[rows] = part.event_keys()
+            done += len(part)
+        digest = digest or f"{int(np.bitwise_xor.reduce(keys)):016x}"
+        return cls(voxels, table, weight, keys, geometry, provenance, name, digest)
+
+
+def _encode(model: ShowerCascade, events: _Events, seed: int) -> TrainingSet:
+    """Fit the constants and encode all events, a piece at a time."""
+    voxels, table = torch.from_numpy(events.voxels), torch.from_numpy(events.table)
+    weight = torch.from_numpy(events.weight)
+    first = slice(0, _CONSTANTS_FROM)
+    draws = Draws(seed, 0, len(voxels[first]))
+    model.fit_constants(voxels[first], table[first], weight[first], draws)
+    pieces = zip(voxels.split(4096), table.split(4096), strict=True)
+    encoded = torch.cat([model.encode(x, condition) for x, condition in pieces])
+    return TrainingSet(encoded, table, weight, events.digest)

@@ -1,0 +1,6 @@
+"""Step 6, training: loop, optimiser, average, log, checkpoint; knows batches and losses only."""
+
+from .loop import Progress, TrainingConfig, TrainingSet, train
+from .record import History
+
+__all__ = ["History", "Progress", "TrainingConfig", "TrainingSet", "train"]
