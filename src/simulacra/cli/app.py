@@ -1,0 +1,105 @@
+"""``simulacra``: the verbs in one place, and what happens when one fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Annotated
+
+import click
+import typer
+
+from .. import __version__
+from ..errors import SimulacraError, suggestion
+from . import bench, data, demo, evaluate, merge, models, sample, train
+
+__all__ = ["app", "main"]
+
+CITATION = """@software{simulacra,
+  title   = {simulacra: generative surrogates in collider physics},
+  author  = {{The simulacra developers}},
+  version = {%s},
+  year    = {2026},
+  license = {BSD-3-Clause}
+}"""
+
+app = typer.Typer(
+    name="simulacra",
+    help="Generative surrogates in collider physics: train, sample, judge and ship showers.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"simulacra {__version__}")
+        raise typer.Exit
+
+
+def _cite(value: bool) -> None:
+    if value:
+        typer.echo(CITATION % __version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    cite: Annotated[
+        bool, typer.Option("--cite", callback=_cite, is_eager=True, help="Print BibTeX.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a verb."""
+
+
+app.add_typer(data.app, name="data")
+app.command(epilog=train.EXAMPLE)(train.train)
+app.command(epilog=sample.EXAMPLE)(sample.sample)
+app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command(epilog=merge.EXAMPLE)(merge.merge)
+app.add_typer(bench.app, name="bench")
+app.command(epilog=models.EXAMPLE)(models.models)
+app.command(epilog=demo.EXAMPLE)(demo.demo)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake becomes one line on stderr and exit code 2."""
+    warnings.showwarning = _one_line
+    try:
+        status = app(standalone_mode=False)
+    except SimulacraError as error:
+        _fail(str(error))
+    except click.exceptions.Abort:
+        _fail("interrupted; nothing was left half-written.", code=130)
+    except click.ClickException as error:
+        _fail(_usage(error))
+    except KeyboardInterrupt:
+        _fail("interrupted; nothing was left half-written.", code=130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _usage(error: click.ClickException) -> str:
+    text = error.format_message()
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None and not error.possibilities:
+        known = [name for parameter in error.ctx.command.params for name in parameter.opts]
+        text += suggestion(error.option_name, known)
+    return text
+
+
+def _fail(text: str, code: int = 2) -> None:
+    sys.stderr.write(f"simulacra: {' '.join(text.split())}\n")
+    sys.exit(code)
+
+
+def _one_line(message: Warning | str, *_: object, **__: object) -> None:
+    sys.stderr.write(f"simulacra: warning: {' '.join(str(message).split())}\n")
