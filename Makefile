@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 SETTINGS := pyproject.toml constraints.txt
 
-.PHONY: help demo test lint types fast doctest readme slow bench docs names minimums wheels clean
+.PHONY: help demo test lint types fast doctest readme slow bench docs names table minimums wheels clean
 
 help:
 	@echo "make demo      train, sample, judge and draw: one page at the end (ten minutes)"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench     time the shipped model and the judge"
 	@echo "make lint | types | fast | doctest | readme   one part of make test"
 	@echo "make names     write down the public names again"
+	@echo "make table     write the README's table of scores from the shipped cards"
 	@echo "make minimums  fast tests with the lowest versions of pyproject.toml"
 	@echo "make wheels    check that every core dependency has wheels for Python 3.12 to 3.14"
 	@echo "make clean     remove the virtual environment and everything built"
@@ -55,10 +56,13 @@ bench: $(VENV)/core.stamp
 	$(BIN)/simulacra bench judge
 
 docs: $(VENV)/docs.stamp
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 names: $(VENV)/dev.stamp
 	$(BIN)/python tests/test_public_names.py
+
+table: $(VENV)/core.stamp
+	$(BIN)/python docs/_build/scores.py
 
 minimums:
 	$(PYTHON) -m venv build/minimums

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -148,6 +149,14 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         found = page.parent / target
         made = found.with_suffix(".ipynb")
         assert found.exists() or made.exists(), f"{page.name}: {target}"
+
+
+def test_the_scores_are_those_on_the_shipped_cards() -> None:
+    from simulacra.tasks.calorimeter.shipped import manifests
+
+    scores = runpy.run_path(str(ROOT / "docs" / "_build" / "scores.py"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text == scores["filled"](text, manifests()), "run `make table`"
 
 
 def test_the_make_commands_exist() -> None:
