@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +24,6 @@ def _global_state() -> dict[str, Any]:
     """Return what library code must never change, in a form that compares with ``==``."""
     name, keys, position, *gauss = np.random.get_state()  # noqa: NPY002 (looked at, not used)
     state: dict[str, Any] = {
-        "the random state of Python": random.getstate(),
         "the random state of numpy": (name, keys.tobytes(), position, *gauss),
         "the error handling of numpy": np.geterr(),
     }

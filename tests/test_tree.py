@@ -76,6 +76,15 @@ def test_library_code_is_quiet_and_leaves_global_state_alone(path: Path) -> None
     assert not found, "; ".join(f"{name}: {FORBIDDEN[name]}" for name in sorted(found))
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_library_code_does_not_draw_from_pythons_generator(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+    froms = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and not n.level]
+    names = {alias.name for node in imports for alias in node.names} | {n.module for n in froms}
+    assert "random" not in names
+
+
 def test_no_file_names_a_machine() -> None:
     wrong = {}
     for path in _tracked():
