@@ -300,7 +300,7 @@ def bomb(path, events, chunk, fill):
         file.create_dataset("incident_energies", (events, 1), "f4", compression="gzip")
 
 
-@pytest.mark.parametrize(("events", "fill"), [(10**12, False), (100_000, True)])
+@pytest.mark.parametrize(("events", "fill"), [(10**12, False), (48_000, True)])
 def test_compression_bomb(tmp_path, events, fill):
     bomb(tmp_path / "a.hdf5", events, 1000, fill)
     assert (tmp_path / "a.hdf5").stat().st_size < 1_000_000
@@ -319,15 +319,15 @@ def test_sparse_data_set_3_is_no_bomb(tmp_path):
     """The sparsest real showers, 1 GeV in 40,500 voxels: about 400 filled."""
     where = geometry("calochallenge-3")
     rng = np.random.default_rng(1)
-    energies = np.zeros((900, where.voxels), np.float64)
+    energies = np.zeros((260, where.voxels), np.float64)
     np.put_along_axis(
-        energies, rng.integers(0, where.voxels, (900, 400)), rng.exponential(2.5, (900, 400)), 1
+        energies, rng.integers(0, where.voxels, (260, 400)), rng.exponential(2.5, (260, 400)), 1
     )
     path = tmp_path / "a.hdf5"
     with h5py.File(path, "w") as file:
-        file.create_dataset("showers", data=energies, compression="gzip", compression_opts=9)
-        file["incident_energies"] = np.full(900, 1500.0)
-    assert open_showers(path).validate().events == 900
+        file.create_dataset("showers", data=energies, compression="gzip")
+        file["incident_energies"] = np.full(260, 1500.0)
+    assert open_showers(path).validate().events == 260
 
 
 @pytest.mark.parametrize("what", ["offsets", "index", "order", "long", "voxels"])

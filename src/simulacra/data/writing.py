@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import h5py
 from numpy.typing import NDArray
 
-from ..errors import RangeError, ShapeError, SimulacraError
+from ..errors import RangeError, ShapeError
 from ..execute import atomic_path
 from .attributes import write_attributes
 from .formats import format_named
 from .formats.dense import rows_per_chunk
 from .showers import VoxelShowers
+from .sink import Hdf5Sink
 
 __all__ = ["write_showers"]
 
@@ -61,48 +60,19 @@ def write_showers(
         raise RangeError(f"{path}: there are no showers to write; expected at least one.")
     dtype = first.energies.dtype
     written = 0
-    with atomic_path(path) as temporary, _Writable(temporary) as file:
+    with atomic_path(path) as temporary, Hdf5Sink(temporary) as sink:
+        file = sink.file
         layout.create(file, first, dtype)
         rows = rows_per_chunk(first.geometry.voxels, dtype)
         for part in _alike(chain([first], stream), first, rows):
             layout.append(file, part)
+            sink.check()
             written += len(part)
         write_attributes(file, first.geometry, {**first.provenance, **(attributes or {})})
         file.attrs["format"] = layout.name
         for name, array in (arrays or {}).items():
             file.create_dataset(f"arrays/{name}", data=array, compression="gzip", shuffle=True)
     return written
-
-
-class _Writable:
-    """An HDF5 file whose failures, also those on closing it, are output errors."""
-
-    def __init__(self, temporary: Path) -> None:
-        self.temporary = temporary
-
-    def __enter__(self) -> h5py.File:
-        try:
-            self.file = h5py.File(self.temporary, "w")
-        except OSError as error:
-            raise _os_error(error) from error
-        return self.file
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        try:
-            self.file.close()
-        except (OSError, RuntimeError) as closing:
-            if error is None:
-                raise _os_error(closing) from closing
-        if isinstance(error, (OSError, RuntimeError)) and not isinstance(error, SimulacraError):
-            raise _os_error(error) from error
-
-
-def _os_error(error: OSError | RuntimeError) -> OSError:
-    """Spell what HDF5 reports so that it carries its number."""
-    text = str(error)
-    full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text
-    number = errno.ENOSPC if full else (getattr(error, "errno", None) or errno.EIO)
-    return OSError(number, "the disk is full" if full else text.splitlines()[0][:200])
 
 
 def _alike(parts: Iterable[VoxelShowers], first: VoxelShowers, rows: int) -> Iterator[VoxelShowers]:
