@@ -32,6 +32,7 @@ class TwoSampleResult:
         auc: area under the ROC curve of all scored events together, before calibration.
         sample_error: its standard deviation from the finite samples, scores fixed.
         spread: standard deviation of ``fold_aucs``; nan for a single one.
+        null_error: standard deviation of the area for equal samples of these sizes.
         fold_aucs: area of each retraining on its own unseen events.
         fold_epochs: epoch whose weights were kept, from 1.
         scores_first: probability of belonging to the first sample, shape ``(events_first,)``;
@@ -49,6 +50,7 @@ class TwoSampleResult:
     auc: float
     sample_error: float
     spread: float
+    null_error: float
     fold_aucs: tuple[float, ...]
     fold_epochs: tuple[int, ...]
     scores_first: FloatArray
@@ -155,6 +157,7 @@ def tell_apart(
             auc=area_under_curve(*pooled),
             sample_error=auc_sample_error(*pooled),
             spread=float(np.std(aucs, ddof=1)) if len(aucs) > 1 else float("nan"),
+            null_error=_null_error(*pooled[2:]),
             fold_aucs=tuple(aucs),
             fold_epochs=tuple(epochs),
             scores_first=scores[: len(first)],
@@ -174,6 +177,12 @@ def _by_class(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     a, b = events
     return scores[a], scores[b], weights[a], weights[b]
+
+
+def _null_error(first: FloatArray, second: FloatArray) -> float:
+    """Return the error of Mann and Whitney's statistic for equal samples with these weights."""
+    noise = [(w**2).sum() / w.sum() ** 2 for w in (first, second)]
+    return float(np.sqrt((noise[0] + noise[1] + noise[0] * noise[1]) / 12))
 
 
 def _shifted(
