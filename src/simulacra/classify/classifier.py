@@ -54,6 +54,8 @@ class ClassifierConfig(Config):
     """Passes over the training events."""
     folds: int = Field(5, ge=1, le=5)
     """How many of the five rotated 60/20/20 splits are trained; each scores a fifth."""
+    standardise: bool = False
+    """Whether to bring each feature to mean 0 and width 1 first; the challenge does not."""
     threads: int = Field(0, ge=0)
     """Threads of torch while training, restored afterwards; 0 leaves them as they are."""
     device: str = "cpu"
@@ -82,9 +84,19 @@ class LabelledSample:
         weight_first: Array | None = None,
         weight_second: Array | None = None,
         *,
+        standardise: bool = False,
         device: str = "cpu",
     ) -> LabelledSample:
         """Join two samples; both classes get the same sum of weights.
+
+        Args:
+            first: features of the first sample, shape ``(events_first, features)``.
+            second: features of the second sample, shape ``(events_second, features)``.
+            weight_first: event weights; default 1.
+            weight_second: event weights; default 1.
+            standardise: bring each feature to mean 0 and width 1 over both samples; labels
+                and weights play no part.
+            device: where the tensors live.
 
         Raises:
             ShapeError: if the samples have different features or weights do not fit.
@@ -100,6 +112,8 @@ class LabelledSample:
         inputs[: len(first)], inputs[len(first) :] = first, second
         if not np.isfinite(inputs).all():
             raise RangeError("classifier: expected finite features, found nan or infinity.")
+        if standardise:
+            _standardise(inputs)
         weight = np.concatenate(
             [_balanced(first, weight_first, inputs), _balanced(second, weight_second, inputs)]
         )
@@ -229,3 +243,11 @@ def _balanced(part: Array, weight: Array | None, inputs: Array) -> Array:
             f"{len(part)} events."
         )
     return np.asarray(w * (len(inputs) / 2 / w.sum()))
+
+
+def _standardise(inputs: NDArray[np.float32]) -> None:
+    """Shift and scale each column in place; constant ones become 0."""
+    mean = inputs.mean(axis=0, dtype=np.float64)
+    inputs -= mean.astype(np.float32)
+    width = np.sqrt((inputs**2).mean(axis=0, dtype=np.float64))
+    inputs /= np.where(width > 0, width, 1).astype(np.float32)

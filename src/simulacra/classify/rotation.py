@@ -122,7 +122,14 @@ def tell_apart(
         RangeError: if a sample is too small, not finite, or has no positive sum of weights.
     """
     start = time.perf_counter()
-    sample = LabelledSample.of(first, second, weight_first, weight_second, device=config.device)
+    sample = LabelledSample.of(
+        first,
+        second,
+        weight_first,
+        weight_second,
+        standardise=config.standardise,
+        device=config.device,
+    )
     parts = [
         [a, b + len(first)]
         for a, b in zip(

@@ -50,7 +50,9 @@ class Suite(Config):
     """Number of pairs of single showers to keep."""
 
 
-_FAST = ClassifierConfig(width=512, learning_rate=1e-3, batch=250, epochs=15, folds=3)
+_FAST = ClassifierConfig(
+    width=256, hidden=2, learning_rate=1e-3, batch=200, epochs=12, folds=3, standardise=True
+)
 _LOW = "low-level classifier (voxels)"
 _HIGH = "high-level classifier (observables)"
 

@@ -1,0 +1,171 @@
+"""``simulacra evaluate``: files of showers in, verdicts, a table and a page out."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ..errors import RangeError
+from ..evaluation.verdict import Score, Verdict
+from ..execute import atomic_text
+
+__all__ = ["evaluate", "scores_csv"]
+
+
+def evaluate(
+    generated: Annotated[
+        list[Path], typer.Argument(metavar="GENERATED...", help="Files of showers to judge.")
+    ],
+    reference: Annotated[
+        Path, typer.Option("--reference", metavar="FILE", help="Independent showers of the truth.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    training: Annotated[
+        Path | None,
+        typer.Option("--training", metavar="FILE", help="What the model was trained on."),
+    ] = None,
+    suite: Annotated[
+        str, typer.Option("--suite", help="quick (minutes, not comparable) or challenge.")
+    ] = "quick",
+    geometry: Annotated[
+        str | None,
+        typer.Option(
+            "--geometry", metavar="NAME|FILE.xml", help="Geometry; default: as in the files."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of every draw.", min=0)] = 0,
+    threads: Annotated[
+        int, typer.Option("--threads", help="Threads of the classifiers; 0: as torch is.", min=0)
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Judge generated showers by comparing them with reference showers."""
+    from ..evaluation import suite_named
+    from ..evaluation.judge import evaluate as judged
+    from ..evaluation.report import write_report
+
+    chosen = suite_named(suite)
+    names = _names(generated)
+    verdicts = []
+    for name, path in zip(names, generated, strict=True):
+        with _progress(path.name, quiet=as_json) as step:
+            verdict = judged(
+                path,
+                reference,
+                suite=chosen,
+                seed=seed,
+                training=training,
+                geometry=geometry,
+                threads=threads,
+                created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                progress=step,
+            )
+        verdict.save(out / f"{name}.json")
+        atomic_text(out / f"{name}.csv", scores_csv(verdict))
+        verdicts.append(verdict)
+    report = write_report(verdicts, out / "report.html")
+    if as_json:
+        found = [
+            _summary(v, out / f"{n}.json", report) for n, v in zip(names, verdicts, strict=True)
+        ]
+        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+        return
+    console = Console()
+    for verdict in verdicts:
+        _print_verdict(console, verdict)
+    console.print(f"report: {escape(str(report))}", soft_wrap=True, highlight=False)
+
+
+def scores_csv(verdict: Verdict) -> str:
+    """Return the scores as comma-separated values with a header line."""
+    fields = (
+        "name", "label", "layer", "region", "value", "error", "floor", "floor_error", "unit",
+        "comparable", "floor_from", "protocol", "cannot_see",
+    )  # fmt: skip
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("suite", "generated", "reference", *fields))
+    for score in verdict.scores:
+        row = (getattr(score, field) for field in fields)
+        writer.writerow((verdict.suite, verdict.generated.name, verdict.reference.name, *row))
+    return text.getvalue()
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """Return one result name per file; files that share a name are numbered."""
+    if not paths:
+        raise RangeError("expected at least one file of generated showers.")
+    names: list[str] = []
+    for path in paths:
+        name, number = path.stem, 2
+        while name in names:
+            name, number = f"{path.stem}-{number}", number + 1
+        names.append(name)
+    return names
+
+
+@contextmanager
+def _progress(name: str, *, quiet: bool) -> Iterator[Any]:
+    """Show the stages on a terminal; give the callback that moves them."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def step(stage: str, done: int, of: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(escape(f"{name}: {stage}"), total=of)
+            bar.update(tasks[stage], completed=done, total=of)
+
+        yield step
+
+
+def _print_verdict(console: Console, verdict: Verdict) -> None:
+    table = Table(title=escape(f"{verdict.generated.name}: {verdict.suite_label}"))
+    for heading in ("score", "value", "error", "floor"):
+        table.add_column(heading, justify="left" if heading == "score" else "right")
+    aucs = [s for s in verdict.scores if s.name.startswith("auc/")]
+    for score in [*aucs, *_worst(verdict)]:
+        floor = "" if score.floor is None else f"{score.floor:.4f} ± {score.floor_error:.4f}"
+        table.add_row(escape(score.name), f"{score.value:.4f}", f"{score.error:.4f}", floor)
+    console.print(table)
+    rest = len(verdict.scores) - len(aucs) - len(_worst(verdict))
+    if rest > 0:
+        console.print(f"{rest} more separation powers in the report and in the CSV file.")
+    facts = (
+        f"{verdict.generated.events} generated and {verdict.reference.events} reference showers, "
+        f"cut at {verdict.threshold:.4g} MeV; {verdict.overlap}; seed {verdict.seed}"
+    )
+    console.print(facts, highlight=False, markup=False)
+    for warning in verdict.warnings:
+        console.print(f"[yellow]warning:[/yellow] {escape(warning)}", highlight=False)
+
+
+def _worst(verdict: Verdict, count: int = 10) -> list[Score]:
+    """Return the separation powers that stand highest above their floors."""
+    found = [s for s in verdict.scores if s.name.startswith("separation/")]
+    return sorted(found, key=lambda s: (s.floor or 0.0) - s.value)[:count]
+
+
+def _summary(verdict: Verdict, path: Path, report: Path) -> dict[str, Any]:
+    plain = verdict.to_dict()
+    kept = (
+        "suite", "suite_label", "comparable", "threshold", "seed", "threads", "generated",
+        "reference", "training", "overlap", "scores", "warnings", "version", "created",
+    )  # fmt: skip
+    return {"verdict": str(path), "report": str(report)} | {key: plain[key] for key in kept}
