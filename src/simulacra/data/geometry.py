@@ -97,6 +97,10 @@ class Geometry:
     layers: tuple[Layer, ...]
     threshold: float
 
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise RangeError(f'geometry "{self.name}": expected at least one layer, got none.')
+
     @cached_property
     def boundaries(self) -> IntArray:
         """Flat index at which each layer starts, and the end; shape ``(layers + 1,)``."""
@@ -275,11 +279,14 @@ class Geometry:
                 f"{path}: expected one particle, found {len(chosen)} that match; "
                 f"choose one by name: {names}."
             )
+        layers = tuple(_xml_layers(path, chosen[0]))
+        if not layers:
+            raise FileFormatError(f"{path}: no layer has two radial edges, so there are no voxels.")
         found = cls(
             name=path.stem,
             particle=str(chosen[0].get("name")),
             pdg=int(chosen[0].get("pid") or 0),
-            layers=tuple(_xml_layers(path, chosen[0])),
+            layers=layers,
             threshold=0.0 if threshold is None else threshold,
         )
         for known in _BUILT_IN.values():

@@ -11,6 +11,9 @@ import h5py
 
 __all__ = ["Hdf5Sink"]
 
+_CACHE_BYTES = 16 * 2**20
+"""Per dataset: a chunk that is not full yet waits in memory instead of being packed twice."""
+
 
 class Hdf5Sink:
     """Opens a new HDF5 file; a failing disk is reported once, in full, and at a safe moment.
@@ -26,7 +29,7 @@ class Hdf5Sink:
 
     def __init__(self, path: Path) -> None:
         self._raw = _RememberingFile(path)
-        self.file = h5py.File(self._raw, "w")
+        self.file = h5py.File(self._raw, "w", rdcc_nbytes=_CACHE_BYTES)
 
     def check(self) -> None:
         """Raise the first error of the disk, if there was one.

@@ -63,11 +63,13 @@ def write_showers(
     with atomic_path(path) as temporary, Hdf5Sink(temporary) as sink:
         file = sink.file
         layout.create(file, first, dtype)
+        held = list(file.values())  # HDF5 packs a chunk each time its last handle is closed
         rows = rows_per_chunk(first.geometry.voxels, dtype)
         for part in _alike(chain([first], stream), first, rows):
             layout.append(file, part)
             sink.check()
             written += len(part)
+        del held
         write_attributes(file, first.geometry, {**first.provenance, **(attributes or {})})
         file.attrs["format"] = layout.name
         for name, array in (arrays or {}).items():
