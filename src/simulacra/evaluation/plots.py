@@ -323,9 +323,9 @@ def png(figure: Figure, *, dpi: int = 144, palette: bool = False) -> bytes:
         pixels = np.asarray(canvas.buffer_rgba())
     picture = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
     if palette:
-        picture = picture.quantize(256, dither=Image.Dither.NONE)
+        picture = picture.quantize(256, dither=Image.Dither.NONE, method=Image.Quantize.FASTOCTREE)
     packed = io.BytesIO()
-    picture.save(packed, "png", optimize=True)
+    picture.save(packed, "png", compress_level=7)
     return packed.getvalue()
 
 
@@ -445,10 +445,20 @@ def _frame_observable(above: Axes, below: Axes, histogram: Histogram) -> None:
     if histogram.log_x and histogram.edges[0] > 0:
         below.set_xscale("log")
         _label_decades(below.xaxis)
-    above.set_xlim(histogram.edges[0], histogram.edges[-1])
+    above.set_xlim(*_filled_range(histogram))
     if histogram.log_y and any(value > 0 for value in histogram.reference):
         above.set_yscale("log")
         _label_decades(above.yaxis)
+
+
+def _filled_range(histogram: Histogram) -> tuple[float, float]:
+    """Return the edges between which any bin of either sample is filled, and one bin more."""
+    filled = np.asarray(histogram.reference) + np.asarray(histogram.generated) > 0
+    places = np.flatnonzero(filled)
+    if not places.size:
+        return histogram.edges[0], histogram.edges[-1]
+    first, last = max(places[0] - 1, 0), min(places[-1] + 2, len(histogram.edges) - 1)
+    return histogram.edges[first], histogram.edges[last]
 
 
 def _headroom(axis: Axes, samples: Sequence[Array]) -> None:
@@ -474,7 +484,7 @@ def _over(above: Array, below: Array) -> Array:
 def _polar(axis: Axes, values: Array, r_edges: Sequence[float], norm: Normalize) -> Any:
     """Draw voxels of one layer as rings and sectors; ``values`` has shape (alpha, radius)."""
     n_alpha = len(values)
-    parts = max(1, math.ceil(96 / n_alpha))  # a sector is drawn as this many straight pieces
+    parts = max(1, math.ceil(80 / n_alpha))  # a sector is drawn as this many straight pieces
     angle = np.linspace(-np.pi, np.pi, n_alpha * parts + 1)[:, None]
     scale = _RadialScale(r_edges)
     radius = scale(np.asarray(r_edges, float))[None, :]
@@ -539,6 +549,8 @@ class _RadialScale:
             last = math.floor(math.log10(outer))
             first = math.ceil(math.log10(self.core))
             marks = np.array([0.0, *(10.0**k for k in range(min(first, last), last + 1))])
+            crowded = self(marks) < 0.25 * self(outer)
+            marks = marks[~crowded | (marks == 0)]
         return [(float(self(np.array(mark))), float(mark)) for mark in marks]
 
 

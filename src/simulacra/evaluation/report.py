@@ -190,7 +190,7 @@ class _Cell:
     def excess_text(self) -> str:
         if self.excess is None:
             return "–"
-        return f"{self.excess:+.1f} σ".replace("-", "−")
+        return f"{round(self.excess, 1) + 0.0:+.1f} σ".replace("-", "−")
 
     @property
     def level(self) -> str:
@@ -256,8 +256,8 @@ def _sentence(aucs: Sequence[Score]) -> str:
     best = max(known, key=lambda score: score.value)
     return (
         f"Shown one full-simulation shower and one generated shower, the sharper classifier "
-        f"({best.label}) names the generated one in {100 * best.value:.0f} of 100 pairs; "
-        "50 would be guessing."
+        f"({best.label.removeprefix('AUC, ')}) names the generated one in "
+        f"{100 * best.value:.0f} of 100 pairs; 50 would be guessing."
     )
 
 
@@ -273,6 +273,7 @@ def _speed(timing: Mapping[str, Any] | None, origin: Mapping[str, Any]) -> dict[
     per_gev = _number({**origin, **timing}, ("full_simulation_ms_per_gev",))
     full = stated if full is None else full
     words = {
+        "measured": "yes" if own is not None else "",
         "own": quantity(own, unit="ms per shower"),
         "full": quantity(full, unit="ms per shower"),
         "ratio": f"{full / own:.3g} times faster" if own and full else "",
@@ -530,7 +531,7 @@ def _log(log: Mapping[str, Any] | None) -> dict[str, Any] | None:
         others = ", ".join(name.replace("_", " ") for name, _ in columns[1:])
         picture = _svg(
             plots.training_curves(columns),
-            f"Curves of {others} against {columns[0][0].replace('_', ' ')}.",
+            f"Training log: curves of {others} against {columns[0][0].replace('_', ' ')}.",
             "The training, step by step.",
         )
     return {"picture": picture, "facts": facts(rest)}
