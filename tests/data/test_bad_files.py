@@ -197,8 +197,20 @@ def test_incident_energies_in_gev(challenge_file, photons):
 
 def test_both_in_gev(challenge_file, photons):
     path = challenge_file(photons.energies / 1000, photons.incident_energy / 1000)
-    refused(path, UnitError, "below all of calochallenge-1-photons.*GeV")
+    refused(path, UnitError, "most of them below all of.*GeV")
     assert open_showers(path).validate(trust_units=True).warnings
+
+
+def test_the_whole_range_of_data_set_1_in_gev(challenge_file):
+    """15 discrete energies from 0.256 to 4194 GeV, so that some lie above 256."""
+    energies = np.tile(2.0 ** np.arange(8, 23), 4)
+    photons = ToyShowers(geometry("calochallenge-1-photons"), concentration=100.0).sample(
+        energies, seed=1
+    )
+    good = challenge_file(photons.energies, energies, "good.hdf5")
+    assert open_showers(good).validate().warnings == ()
+    path = challenge_file(photons.energies / 1000, energies / 1000)
+    refused(path, UnitError, "most of them below all of calochallenge-1-photons.*GeV")
 
 
 def test_deposited_energies_are_no_unit_error(tmp_path):
@@ -307,6 +319,23 @@ def test_compression_bomb(tmp_path, events, fill):
     refused(tmp_path / "a.hdf5", FileFormatError, "compression bomb")
 
 
+def test_compressed_twice(tmp_path):
+    space = h5py.h5s.create_simple((3, 368))
+    settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    settings.set_chunk((3, 368))
+    settings.set_deflate(9)
+    settings.set_deflate(9)
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        h5py.h5d.create(file.id, b"showers", h5py.h5t.IEEE_F32LE, space, settings)
+        file["incident_energies"] = np.full(3, 1000.0)
+    refused(tmp_path / "a.hdf5", FileFormatError, "several times over")
+
+
+def test_a_text_beside_the_showers_is_harmless(challenge_file, photons):
+    path = challenge_file(photons.energies, photons.incident_energy, comment="from a friend")
+    assert open_showers(path).validate().events == 20
+
+
 def test_giant_chunk(tmp_path, monkeypatch):
     from simulacra.data.formats import guard
 
@@ -330,7 +359,7 @@ def test_sparse_data_set_3_is_no_bomb(tmp_path):
     assert open_showers(path).validate().events == 260
 
 
-@pytest.mark.parametrize("what", ["offsets", "index", "order", "long", "voxels"])
+@pytest.mark.parametrize("what", ["offsets", "index", "order", "long", "voxels", "huge"])
 def test_damaged_sparse_files(tmp_path, toy, what):
     path = tmp_path / "a.hdf5"
     write_showers(path, toy, format="sparse")
@@ -343,6 +372,8 @@ def test_damaged_sparse_files(tmp_path, toy, what):
             file["voxel_index"][5] = file["voxel_index"][4]
         elif what == "long":
             file["voxel_index"].resize(10, axis=0)
+        elif what == "huge":
+            file.attrs["voxels"] = 10**15
         else:
             file.attrs["voxels"] = "many"
     refused(path, FileFormatError, "event_offsets|voxel_index|voxels")

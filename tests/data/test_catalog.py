@@ -92,7 +92,7 @@ def test_files_are_fetched_and_verified(tmp_path, server, two_files):
     assert [state.state for state in verify("two", tmp_path)] == ["missing", "missing"]
     seen: list[tuple[str, int, int | None]] = []
     states = get("two", tmp_path, base_url=server.url, progress=lambda *a: seen.append(a))
-    assert [state.state for state in states] == ["complete", "complete"]
+    assert [state.state for state in states] == ["complete", "recorded"]
     assert (tmp_path / "one.hdf5").read_bytes() == CONTENT
     assert ("one.hdf5", len(CONTENT), len(CONTENT)) in seen
     recorded = (tmp_path / "two.hdf5.sha256").read_text()

@@ -169,7 +169,7 @@ def get(
     if as_json:
         typer.echo(json.dumps([vars(state) for state in states], indent=2))
         return
-    _print_table(name, {state.name: f"{state.state} {state.digest}".strip() for state in states})
+    _print_table(name, {state.name: _state_text(state) for state in states})
     for note in catalog.dataset(name).notes:
         typer.echo(f"- {note}")
 
@@ -190,6 +190,11 @@ def _description(source: ShowerFile) -> dict[str, Any]:
         "sha256": source.digest(),
         "provenance": _finite(source.provenance),
     }
+
+
+def _state_text(state: catalog.FileState) -> str:
+    digest = "digest not known, as downloaded: " if state.state == "recorded" else ""
+    return f"{state.state} {digest}{state.digest}".strip()
 
 
 def _finite(value: Any) -> Any:
@@ -219,8 +224,9 @@ def _fetched(name: str, out: Path, base_url: str | None) -> tuple[catalog.FileSt
         tasks: dict[str, Any] = {}
 
         def show(file: str, have: int, total: int | None) -> None:
-            task = tasks.setdefault(file, bar.add_task(escape(file), total=total))
-            bar.update(task, completed=have, total=total)
+            if file not in tasks:
+                tasks[file] = bar.add_task(escape(file), total=total)
+            bar.update(tasks[file], completed=have, total=total)
 
         return catalog.get(name, out, base_url=base_url, progress=show)
 

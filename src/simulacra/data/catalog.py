@@ -81,8 +81,9 @@ class FileState:
 
     Args:
         name: of the file.
-        state: ``complete`` (digest as known or as recorded by :func:`get`), ``missing``,
-            ``changed`` or ``unknown`` (there, but no digest to compare with).
+        state: ``complete`` (digest as published), ``recorded`` (no digest is published; as
+            :func:`get` recorded it), ``missing``, ``changed`` or ``unknown`` (there, but no
+            digest to compare with).
         digest: the digest that was found; empty if the file is missing.
     """
 
@@ -153,7 +154,7 @@ def get(
         progress: is called with file name, bytes so far and bytes in all (None if not known).
 
     Returns:
-        The state of every file, all ``complete``.
+        The state of every file, each ``complete`` or ``recorded``.
 
     Raises:
         UnknownNameError: if there is no data set of that name.
@@ -168,7 +169,7 @@ def get(
             f"{name}: its files are not known here, so they cannot be fetched; see {place}."
         )
     for file in wanted.files:
-        if _state(file, folder).state == "complete":
+        if _state(file, folder).state in ("complete", "recorded"):
             continue
         suffix = "?download=1" if base == wanted.base_url else ""
         fetch(
@@ -199,7 +200,8 @@ def _state(file: CatalogFile, folder: Path) -> FileState:
     found = file_digest(path, (expected or "sha256").partition(":")[0])
     if expected is None:
         return FileState(file.name, "unknown", found)
-    return FileState(file.name, "complete" if found == expected else "changed", found)
+    good = "complete" if file.digest else "recorded"
+    return FileState(file.name, good if found == expected else "changed", found)
 
 
 def _record(folder: Path, file: CatalogFile) -> Path:

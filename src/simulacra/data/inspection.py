@@ -129,15 +129,15 @@ class Inspection:
         if self._looks_like_gev(incident):
             raise UnitError(
                 f"{self.source}: incident energies of {incident.min():.4g} to "
-                f"{incident.max():.4g} lie below all of {self._challenge()} "
-                f"({_LOWEST_INCIDENT[str(self._challenge())]:.0f} MeV and more) and most filled "
+                f"{incident.max():.4g}, most of them below all of {self._challenge()} "
+                f"({_LOWEST_INCIDENT[str(self._challenge())]:.0f} MeV and more), and most filled "
                 f"voxels are below the readout threshold of {self.geometry.threshold:.3g} MeV; "
                 "energies look as if they were in GeV. Multiply both by 1000."
             )
 
     def _looks_like_gev(self, incident: NDArray[np.float64]) -> bool:
         lowest = _LOWEST_INCIDENT.get(str(self._challenge()), 0.0)
-        return bool(incident.max() <= lowest) and self._above < self._filled / 2
+        return bool(np.median(incident) <= lowest) and self._above < self._filled / 2
 
     def _challenge(self) -> str | None:
         """Name of the built-in geometry that has the same voxels."""
@@ -154,9 +154,10 @@ class Inspection:
                 "energies without the sampling fraction? (energy_scale corrects it)"
             )
         lowest = _LOWEST_INCIDENT.get(str(self._challenge()), 0.0)
-        if incident.max() <= lowest:
+        if np.median(incident) <= lowest:
             found.append(
-                f"all incident energies are at most {incident.max():.4g} MeV, below the data of "
+                f"half of the incident energies are at most {np.median(incident):.4g} MeV, below "
+                f"the data of "
                 f"{self._challenge()}: are they in MeV?"
             )
         return found

@@ -134,10 +134,12 @@ def _refuse_dataset(dataset: h5py.Dataset, path: Path) -> None:
             f"{path}: `{name}` keeps its data in other files (virtual or external storage); "
             "refused. Copy the data into one file (h5repack)."
         )
-    if dataset.dtype.kind not in "fiubS" or dataset.dtype.hasobject:
+    text = h5py.check_string_dtype(dataset.dtype) is not None  # harmless, never read
+    if not text and (dataset.dtype.kind not in "fiub" or dataset.dtype.hasobject):
         raise FileFormatError(
             f"{path}: `{name}` has dtype {plain(dataset.dtype)}; expected plain numbers."
         )
+    _refuse_repeated_filters(dataset, name, path)
     declared = int(np.prod(dataset.shape, dtype=object)) * dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
     if declared > HARMLESS_BYTES and declared > MAX_RATIO * stored:
@@ -152,6 +154,17 @@ def _refuse_dataset(dataset: h5py.Dataset, path: Path) -> None:
             f"{path}: `{name}` has chunks of {chunk / 1e9:.3g} GB, at most "
             f"{MAX_CHUNK_BYTES / 1e9:.3g} GB can be read piece by piece. Rewrite it with smaller "
             "ones (h5repack -l CHUNK=1000x368)."
+        )
+
+
+def _refuse_repeated_filters(dataset: h5py.Dataset, name: str, path: Path) -> None:
+    """Compressing twice defeats every bound on how far a chunk can unfold."""
+    pipeline = dataset.id.get_create_plist()
+    filters = [pipeline.get_filter(i)[0] for i in range(pipeline.get_nfilters())]
+    if len(set(filters)) < len(filters):
+        raise FileFormatError(
+            f"{path}: `{name}` is compressed several times over; refused as a compression bomb. "
+            "Rewrite it with one compression (h5repack -f GZIP=4)."
         )
 
 

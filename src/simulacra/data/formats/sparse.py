@@ -17,6 +17,9 @@ from .dense import CHUNK_BYTES, energies_dtype
 
 __all__ = ["Sparse"]
 
+_MAX_VOXELS = 10_000_000
+"""A shower is unfolded in memory; the largest public ones have a quarter of a million."""
+
 
 class Sparse(Format):
     """Compressed rows: the voxels that are not exactly 0, and where each event begins.
@@ -125,12 +128,15 @@ class Sparse(Format):
 
 def _declared_voxels(file: h5py.File) -> int:
     try:
-        return int(file.attrs["voxels"])
+        voxels = int(file.attrs["voxels"])
     except (KeyError, TypeError, ValueError):
+        voxels = 0
+    if not 0 < voxels <= _MAX_VOXELS:
         raise FileFormatError(
             f"{file.filename}: a sparse file states the voxels of a shower in its attribute "
-            "`voxels`; it is missing or not a number."
-        ) from None
+            f"`voxels`; expected a number from 1 to {_MAX_VOXELS}."
+        )
+    return voxels
 
 
 def _damaged(file: h5py.File, key: str) -> FileFormatError:
