@@ -21,10 +21,13 @@ from ..errors import ArtifactError
 from ..execute import atomic_path
 from .card import card
 
-__all__ = ["SCHEMA", "Artifact", "load_artifact", "save_artifact"]
+__all__ = ["SCHEMA", "TRAINING", "Artifact", "load_artifact", "refuse_foreign", "save_artifact"]
 
 SCHEMA = 1
 """Version of the folder's layout; a newer one is refused."""
+
+TRAINING = "training"
+"""Folder of log and checkpoint inside a model's folder; no part of the model."""
 
 _WEIGHTS, _EVENTS, _MANIFEST, _CARD = (
     "weights.safetensors",
@@ -63,8 +66,7 @@ def save_artifact(folder: Path | str, artifact: Artifact, *, half_precision: boo
         OutputError: if it cannot be written.
     """
     folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()) and not (folder / _MANIFEST).exists():
-        raise ArtifactError(f"{folder}: exists and is not a model's folder; choose another name.")
+    refuse_foreign(folder)
     with contextlib.ExitStack() as stack:  # all are written first, then moved, the manifest last
         paths = {
             name: stack.enter_context(atomic_path(folder / name))
@@ -78,6 +80,24 @@ def save_artifact(folder: Path | str, artifact: Artifact, *, half_precision: boo
         paths[_CARD].write_text(card(manifest), encoding="utf-8")
         paths[_MANIFEST].write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     return folder
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that holds anything but a model or its training's log and checkpoint.
+
+    Raises:
+        ArtifactError: if something else stands under that name.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ArtifactError(f"{folder}: is a file; a model is a folder. Choose another name.")
+    if not folder.exists() or (folder / _MANIFEST).exists():
+        return
+    others = sorted(path.name for path in folder.iterdir() if path.name != TRAINING)
+    if others:
+        raise ArtifactError(
+            f"{folder}: exists and is not a model's folder (it holds {others[0]!r}); choose "
+            "another name."
+        )
 
 
 def load_artifact(folder: Path | str) -> Artifact:

@@ -41,6 +41,7 @@ def train(
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, ...")] = "cpu",
 ) -> None:
     """Train a surrogate on a file of showers."""
+    from ..artifact.store import TRAINING, refuse_foreign
     from ..config import apply_settings
     from ..data import open_showers
     from ..errors import OutputError
@@ -55,12 +56,13 @@ def train(
         raise OutputError(
             f"{out}: holds a trained model already; choose another --out, or --resume to go on."
         )
+    refuse_foreign(out)
     surrogate = Surrogate(config)
     with ticker("training") as tick:
         surrogate.fit(
             file,
             seed=seed,
-            folder=out / "training",
+            folder=out / TRAINING,
             resume=resume,
             device=device,
             progress=tick.epoch,
