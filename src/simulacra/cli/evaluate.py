@@ -21,7 +21,13 @@ from ..errors import RangeError
 from ..evaluation.verdict import Score, Verdict
 from ..execute import atomic_text
 
-__all__ = ["evaluate", "scores_csv"]
+__all__ = ["EXAMPLE", "JUDGE_EXAMPLE", "evaluate", "judge", "scores_csv"]
+
+EXAMPLE = (
+    "**Example:** `simulacra evaluate mine.hdf5 --reference test.hdf5 --training train.hdf5 "
+    "--out verdict`"
+)
+JUDGE_EXAMPLE = "**Example:** `simulacra bench judge --threads 2`"
 
 
 def evaluate(
@@ -86,6 +92,35 @@ def evaluate(
     for verdict in verdicts:
         _print_verdict(console, verdict)
     console.print(f"report: {escape(str(report))}", soft_wrap=True, highlight=False)
+
+
+def judge(
+    showers: Annotated[
+        Path | None,
+        typer.Option("--showers", metavar="FILE", help="Showers to judge; default: embedded ones."),
+    ] = None,
+    geometry: Annotated[
+        str | None, typer.Option("--geometry", metavar="NAME|FILE.xml", help="Their geometry.")
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", help="Processor threads.", min=1)] = 2,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of every draw.", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Time observables, histograms and an epoch of the challenge's classifiers."""
+    from ..data import embedded, read_showers
+    from ..evaluation.judging_time import time_judging
+
+    sample = read_showers(showers or embedded("photons-test"), geometry=geometry)
+    found = time_judging(sample, threads=threads, seed=seed)
+    if as_json:
+        typer.echo(json.dumps([one.to_dict() for one in found], indent=2))
+        return
+    table = Table("stage", "showers", "seconds", "showers/s", "GFLOP/s of a product", "share")
+    for one in found:
+        share = f"{one.fraction:.2f}" if one.fraction else ""
+        numbers = (f"{one.seconds:.3f}", f"{one.showers_per_second:.0f}", f"{one.rate:.0f}", share)
+        table.add_row(one.stage, str(one.showers), *numbers)
+    Console().print(table)
 
 
 def scores_csv(verdict: Verdict) -> str:

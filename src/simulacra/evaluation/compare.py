@@ -159,7 +159,8 @@ def run_classifier(
         weight = observed.observables.weight
         weights.append(None if weight is None else weight[rows])
     return tell_apart(
-        *inputs,
+        inputs[0],
+        inputs[1],
         task.classifier,
         seed=seed,
         weight_first=weights[0],
