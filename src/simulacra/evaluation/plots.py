@@ -225,14 +225,16 @@ def roc(curves: Sequence[Curve], labels: Sequence[str]) -> Figure:
         raise RangeError("expected at least one curve to draw, got none.")
     names = list(dict.fromkeys(curve.name for curve in curves))
     with _style():
-        figure = _figure(5.6, 5.0)
-        axis = figure.add_axes((0.115, 0.1, 0.86, 0.88))
+        below = 0.55 + 0.2 * (len(curves) + 1)  # inches for the axis label and the legend
+        width, height = 5.6, 5.0 + below
+        figure = _figure(width, height)
+        axis = figure.add_axes((0.115, below / height, 0.855, 4.85 / height))
         axis.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="cannot tell (AUC 0.5)")
         for number, (curve, label) in enumerate(zip(curves, labels, strict=True)):
             colour = COLOURS[number % len(COLOURS)]
             x, y = np.asarray(curve.x), np.asarray(curve.y)
             dash = _DASHES[names.index(curve.name) % len(_DASHES)]
-            axis.plot(x, y, color=colour, linestyle=dash, label=_plain_text(label, 70))
+            axis.plot(x, y, color=colour, linestyle=dash, label=_plain_text(label, 90))
             if curve.y_error is not None:
                 band = np.asarray(curve.y_error)
                 axis.fill_between(x, y - band, y + band, color=colour, alpha=0.2, linewidth=0)
@@ -240,7 +242,7 @@ def roc(curves: Sequence[Curve], labels: Sequence[str]) -> Figure:
         axis.set_xlabel(_safe_math(curves[0].x_label))
         axis.set_ylabel(_safe_math(curves[0].y_label))
         axis.grid(color="#e4e7ea", linewidth=0.7)
-        axis.legend(loc="lower right")
+        figure.legend(loc="lower center", frameon=False)
     return figure
 
 
@@ -274,6 +276,7 @@ def separations(scores: Sequence[Sequence[Score | None]], labels: Sequence[str])
         _label_decades(axis.xaxis)
         axis.set_ylim(len(rows) - 0.4, -0.6)
         names = [next(s for s in row if s is not None).label for row in rows]
+        names = [name.removeprefix("separation power, ") for name in names]
         axis.set_yticks(range(len(rows)), [_safe_math(name) for name in names])
         axis.tick_params(axis="y", length=0)
         axis.grid(axis="x", color="#e4e7ea", linewidth=0.7)

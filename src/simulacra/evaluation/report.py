@@ -466,12 +466,15 @@ def _overview(verdicts: Sequence[Verdict], names: Sequence[str]) -> Picture | No
         return None
     rows = [[_score(verdict, score.name) for verdict in verdicts] for score in scores]
     rows.sort(key=lambda row: -max(_excess_of(score) for score in row))
+    comparable = all(score.comparable for row in rows for score in row if score)
+    standing = "" if comparable else f" Numbers of a quick verdict: {NOT_COMPARABLE}."
     note = f"The {_ROWS} farthest above their floors of {len(rows)}. " if len(rows) > _ROWS else ""
     return _svg(
         plots.separations(rows[:_ROWS], names),
         "Separation power of each observable with its error, beside the grey range that two "
         "reference samples reach.",
-        f"{note}Points inside the grey bar cannot be told from full simulation by this number.",
+        f"{note}Points inside the grey bar cannot be told from full simulation by this number."
+        f"{standing}",
     )
 
 
