@@ -123,9 +123,10 @@ def uniform(
         Shape ``(events, count)``.
     """
     word = words(seed, events, count, stream=stream)
-    return ((word >> np.uint32(9)).astype(dtype) + np.asarray(0.5, dtype)) * np.asarray(
-        2.0**-23, dtype
-    )
+    out = (word >> np.uint32(9)).astype(dtype)
+    out += 0.5
+    out *= 2.0**-23
+    return out
 
 
 def normal(
@@ -148,18 +149,19 @@ def normal(
     Returns:
         Shape ``(events, count)``.
     """
-    real = np.dtype(dtype).type
+    real = np.float64 if np.dtype(dtype) == np.float64 else np.float32
     out = np.empty((len(numbers := _numbers(events)), -(-count // 4), 4), real)
     for rows, blocks, lanes in _lanes(seed, stream, numbers, out.shape[1]):
         for first in (0, 2):
-            radius = lanes[first].astype(real)
-            radius += real(0.5)
-            radius *= real(2.0**-32)
+            radius: NDArray[Any] = lanes[first].astype(real)
+            radius += 0.5
+            radius *= 2.0**-32
             np.log(radius, out=radius)
-            radius *= real(-2.0)
+            radius *= -2.0
             np.sqrt(radius, out=radius)
-            angle = lanes[first + 1].astype(np.uint32).view(np.int32).astype(real)
-            angle *= real(np.pi * 2.0**-31)
+            signed = lanes[first + 1].astype(np.uint32).view(np.int32)
+            angle: NDArray[Any] = signed.astype(real)
+            angle *= np.pi * 2.0**-31
             np.multiply(radius, np.cos(angle), out=out[rows, blocks, first])
             np.multiply(radius, np.sin(angle), out=out[rows, blocks, first + 1])
     return out.reshape(len(out), -1)[:, :count]
@@ -255,9 +257,7 @@ def _philox(
 
 def _round_keys(seed: int) -> list[tuple[int, int]]:
     key = (seed & _LOW, seed >> 32)
-    return [
-        ((key[0] + i * _WEYL[0]) & _LOW, (key[1] + i * _WEYL[1]) & _LOW) for i in range(10)
-    ]
+    return [((key[0] + i * _WEYL[0]) & _LOW, (key[1] + i * _WEYL[1]) & _LOW) for i in range(10)]
 
 
 def _torch_words(seed: int, events: torch.Tensor, count: int, stream: int) -> torch.Tensor:

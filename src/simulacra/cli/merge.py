@@ -16,7 +16,7 @@ def merge(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
     parts: Annotated[list[Path], typer.Argument(metavar="PARTS...", help="Files to join.")],
 ) -> None:
-    """Join shards of one run (in any order), or plain files of one geometry, without loading them."""
+    """Join shards of one run in any order, or plain files of one geometry, without loading them."""
     from ..tasks.calorimeter import merge_showers
 
     typer.echo(f"{out}: {merge_showers(out, parts)} showers")

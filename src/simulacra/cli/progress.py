@@ -41,9 +41,7 @@ class Ticker:
         """Say how much of ``total`` is done."""
         if self._bar and self._task is not None:
             description = f"{self._label} {text}".strip()
-            self._bar.update(
-                self._task, completed=amount, total=total, description=description
-            )
+            self._bar.update(self._task, completed=amount, total=total, description=description)
             return
         now = time.monotonic()
         if now - self._last >= _SECONDS_BETWEEN_LINES or amount >= total:

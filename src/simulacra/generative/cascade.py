@@ -145,7 +145,8 @@ class ShowerCascade(GenerativeModel):
         return self.scores.decode(layers, voxels, condition[:, 0])
 
     def _scaled(self, condition: Tensor) -> Tensor:
-        return self.scale(_with_log(condition), condition[:, 0])
+        scaled: Tensor = self.scale(_with_log(condition), condition[:, 0])
+        return scaled
 
 
 def _with_log(condition: Tensor) -> Tensor:

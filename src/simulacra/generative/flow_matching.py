@@ -69,7 +69,8 @@ class FlowMatching(GenerativeModel):
         """Return the learned velocity at times ``t``, ``(events,)``; shape of x."""
         spread = t**2 + (1 - t) ** 2
         straight, bend = (2 * t - 1) / spread, spread.rsqrt()
-        return straight[:, None] * x + bend[:, None] * self.network(t, x, condition)
+        correction: Tensor = self.network(t, x, condition)
+        return straight[:, None] * x + bend[:, None] * correction
 
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
         noise = draws.normal(self.noise_size, Stream.NOISE)

@@ -18,7 +18,7 @@ def angular_basis(sectors: int) -> Tensor:
     """Return the orthonormal real Fourier basis of ``sectors`` points on a circle.
 
     The rows are the constant, then cosine and sine of each frequency, and for an even number the
-    alternating row; shape ``(sectors, sectors)``.
+    alternating row; shape ``(sectors, sectors)``, float64.
     """
     angle = 2 * math.pi * torch.arange(sectors, dtype=torch.float64) / sectors
     rows = [torch.ones(sectors, dtype=torch.float64) / math.sqrt(sectors)]
@@ -27,7 +27,7 @@ def angular_basis(sectors: int) -> Tensor:
         rows.append(math.sqrt(2 / sectors) * torch.sin(k * angle))
     if sectors % 2 == 0:
         rows.append(torch.cos(sectors / 2 * angle) / math.sqrt(sectors))
-    return torch.stack(rows).to(torch.get_default_dtype())
+    return torch.stack(rows)
 
 
 class CircularLinear(nn.Module):
@@ -129,7 +129,8 @@ class RingNetwork(nn.Module):
         self.rings = [(int(n_radius), int(n_alpha)) for n_radius, n_alpha in rings]
         functions = sum(n_radius for n_radius, n_alpha in self.rings if n_alpha > 1)
         self.invariants = sum(n_radius for n_radius, n_alpha in self.rings if n_alpha == 1)
-        self.register_buffer("basis", angular_basis(self.sectors), persistent=False)
+        basis = angular_basis(self.sectors).to(torch.get_default_dtype())
+        self.register_buffer("basis", basis, persistent=False)
         self.time = FourierEmbedding(64)
         self.embed = nn.Sequential(
             nn.Linear(64 + conditions + self.invariants, width),
@@ -142,8 +143,12 @@ class RingNetwork(nn.Module):
             _RingBlock(channels, width, self.sectors) for _ in range(blocks)
         )
         self.leave = CircularLinear(channels, functions, self.sectors, zero=True)
-        self.leave_invariants = nn.Sequential(
-            nn.Linear(channels + width, width), nn.SiLU(), nn.Linear(width, self.invariants)
+        self.leave_invariants = (
+            nn.Sequential(
+                nn.Linear(channels + width, width), nn.SiLU(), nn.Linear(width, self.invariants)
+            )
+            if self.invariants
+            else None
         )
         self.skip = nn.Linear(width, functions + self.invariants)
         nn.init.zeros_(self.skip.weight)
@@ -163,6 +168,8 @@ class RingNetwork(nn.Module):
         skip = self.skip(c)
         out = torch.tensordot(self.basis.T, self.leave(h), dims=1)
         out = out + skip[:, : functions.shape[2]] * functions
+        if self.leave_invariants is None:
+            return self._join(out, invariants)
         mean = h[0] / math.sqrt(self.sectors)
         rest = self.leave_invariants(torch.cat([mean, c], dim=1))
         return self._join(out, rest + skip[:, functions.shape[2] :] * invariants)
@@ -206,4 +213,5 @@ class _RingBlock(nn.Module):
         scale, shift, gate = self.modulate(c).chunk(3, dim=1)
         inner = torch.tensordot(basis.T, self.inner(h * (1 + scale)), dims=1) + shift
         outer = torch.tensordot(basis, nn.functional.silu(inner), dims=1)
-        return h + self.outer(outer) * (1 + gate)
+        change: Tensor = self.outer(outer) * (1 + gate)
+        return h + change

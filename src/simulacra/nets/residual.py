@@ -45,7 +45,8 @@ class ResidualNetwork(nn.Module):
         h = self.enter(x)
         for block in self.blocks:
             h = block(h, c)
-        return self.leave(h)
+        out: Tensor = self.leave(h)
+        return out
 
 
 class _Block(nn.Module):
@@ -61,4 +62,5 @@ class _Block(nn.Module):
     def forward(self, h: Tensor, c: Tensor) -> Tensor:
         scale, shift = self.modulate(c).chunk(2, dim=1)
         inner = self.inner(self.norm(h)) * (1 + scale) + shift
-        return h + self.outer(nn.functional.silu(inner))
+        change: Tensor = self.outer(nn.functional.silu(inner))
+        return h + change

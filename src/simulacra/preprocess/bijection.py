@@ -52,26 +52,29 @@ class Chain(Bijection):
         self.steps = nn.ModuleList(steps)
 
     def fit(self, x: Tensor, log_energy: Tensor, weight: Tensor | None = None) -> Self:
-        for step in self.steps:
+        for step in self._bijections():
             x = step.fit(x, log_energy, weight)(x, log_energy)
         return self
 
     def forward(self, x: Tensor, log_energy: Tensor) -> Tensor:
-        for step in self.steps:
+        for step in self._bijections():
             x = step(x, log_energy)
         return x
 
     def inverse(self, y: Tensor, log_energy: Tensor) -> Tensor:
-        for step in reversed(self.steps):
+        for step in reversed(self._bijections()):
             y = step.inverse(y, log_energy)
         return y
 
     def log_det(self, x: Tensor, log_energy: Tensor) -> Tensor:
         total = x.new_zeros(len(x))
-        for step in self.steps:
+        for step in self._bijections():
             total = total + step.log_det(x, log_energy)
             x = step(x, log_energy)
         return total
+
+    def _bijections(self) -> list[Bijection]:
+        return [step for step in self.steps if isinstance(step, Bijection)]
 
 
 class Log(Bijection):

@@ -139,8 +139,8 @@ class Gaussianize(Bijection):
         bottom = -_TOP
         if self.spike:
             empty = float(share[value < 0][-1]) if bool((value < 0).any()) else 0.0
-            score = float(torch.special.ndtri(torch.tensor(empty, dtype=torch.float64)))
-            bottom = min(max(score, -_TOP), _TOP - 0.5)
+            boundary = float(torch.special.ndtri(torch.tensor(empty, dtype=torch.float64)))
+            bottom = min(max(boundary, -_TOP), _TOP - 0.5)
         score = torch.linspace(bottom, _TOP, self.nodes + 1, dtype=torch.float64)
         place = torch.searchsorted(share, torch.special.ndtr(score)).clamp(max=len(value) - 1)
         quantile = value[place]

@@ -74,7 +74,8 @@ class ShowerScores(nn.Module):
 
     def encode_voxels(self, energies: Tensor, incident_energy: Tensor) -> Tensor:
         """Return voxel scores, ``(events, voxels)``; empty voxels lie below their boundary."""
-        return self.voxels(self._logarithms(energies), incident_energy.log())
+        scores: Tensor = self.voxels(self._logarithms(energies), incident_energy.log())
+        return scores
 
     def encode_layers(self, layers: Tensor, incident_energy: Tensor, noise: Tensor) -> Tensor:
         """Return layer scores, ``(events, layers)``.
@@ -84,7 +85,8 @@ class ShowerScores(nn.Module):
             incident_energy: in MeV, ``(events,)``.
             noise: standard normal, ``(events, layers)``, for layers without energy.
         """
-        return self.layers(self._filled_layers(layers, noise), incident_energy.log())
+        scores: Tensor = self.layers(self._filled_layers(layers, noise), incident_energy.log())
+        return scores
 
     def decode(self, layers: Tensor, voxels: Tensor, incident_energy: Tensor) -> Tensor:
         """Return voxel energies in MeV, ``(events, voxels)``, from the two vectors of scores.

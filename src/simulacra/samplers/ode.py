@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -25,7 +26,7 @@ def euler(field: Field, x: Tensor, times: Sequence[float]) -> Tensor:
     Returns:
         State at ``times[-1]``, shape ``(batch, *event)``.
     """
-    for t, t_next in zip(times[:-1], times[1:], strict=True):
+    for t, t_next in pairwise(times):
         x = x + (t_next - t) * field(t, x)
     return x
 
@@ -35,7 +36,7 @@ def midpoint(field: Field, x: Tensor, times: Sequence[float]) -> Tensor:
 
     Arguments and result as in :func:`euler`.
     """
-    for t, t_next in zip(times[:-1], times[1:], strict=True):
+    for t, t_next in pairwise(times):
         h = t_next - t
         x = x + h * field(t + h / 2, x + h / 2 * field(t, x))
     return x
@@ -46,7 +47,7 @@ def heun(field: Field, x: Tensor, times: Sequence[float]) -> Tensor:
 
     Arguments and result as in :func:`euler`.
     """
-    for t, t_next in zip(times[:-1], times[1:], strict=True):
+    for t, t_next in pairwise(times):
         h = t_next - t
         slope = field(t, x)
         x = x + h / 2 * (slope + field(t_next, x + h * slope))
@@ -58,7 +59,7 @@ def rk4(field: Field, x: Tensor, times: Sequence[float]) -> Tensor:
 
     Arguments and result as in :func:`euler`.
     """
-    for t, t_next in zip(times[:-1], times[1:], strict=True):
+    for t, t_next in pairwise(times):
         h = t_next - t
         k1 = field(t, x)
         k2 = field(t + h / 2, x + h / 2 * k1)

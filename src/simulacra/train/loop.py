@@ -274,7 +274,7 @@ class _Run:
         return (batch.weight * losses).mean()
 
     def _average(self) -> None:
-        """Move the averaged weights; early on the average is short, so that it forgets the start."""
+        """Move the averaged weights; early on the average is short: it forgets the start."""
         decay = min(self.config.average, 1 - 1 / (1 + self.state.step / 10))
         with torch.no_grad():
             averaged, newest = self.state.average.parameters(), self.state.model.parameters()

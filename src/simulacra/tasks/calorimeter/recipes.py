@@ -20,8 +20,8 @@ def photons() -> SurrogateConfig:
             "Photons of 1 to 64 GeV at normal incidence on a lead-tungstate and liquid-argon "
             "calorimeter, in the voxels of CaloChallenge data set 1."
         ),
-        model=CascadeConfig(channels=128, blocks=5),
-        training=TrainingConfig(epochs=60, validation_fraction=0.02),
+        model=CascadeConfig(channels=120, blocks=5, width=224),
+        training=TrainingConfig(epochs=40, validation_fraction=0.02, threads=2),
         half_precision=True,
         licence="CC-BY-4.0",
     )
@@ -72,7 +72,7 @@ def recipe(name: str) -> SurrogateConfig:
 
     Example:
         >>> recipe("photons").model.channels
-        128
+        120
     """
     if name not in RECIPES:
         raise UnknownNameError("recipe", name, RECIPES)

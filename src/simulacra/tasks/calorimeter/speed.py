@@ -30,9 +30,7 @@ def sampler(surrogate: Surrogate, *, seed: int, workers: int) -> Callable[[int],
     def sample(events: int) -> object:
         energy = spectrum(low, high, events, seed=seed).incident_energy
         table = np.column_stack([energy, *(np.full(events, (a + b) / 2) for a, b in others)])
-        drawn = surrogate.draw(
-            table.astype(np.float32), range(events), seed=seed, workers=workers
-        )
+        drawn = surrogate.draw(table.astype(np.float32), range(events), seed=seed, workers=workers)
         return [part.x for part in drawn]
 
     return sample

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -369,7 +369,8 @@ class _Events:
         cls, data: VoxelShowers | ShowerFile | Path | str, conditions: tuple[str, ...]
     ) -> _Events:
         if isinstance(data, VoxelShowers):
-            parts, name, digest = [data], "showers in memory", ""
+            parts: Iterable[VoxelShowers] = [data]
+            name, digest = "showers in memory", ""
             events, geometry, provenance = len(data), data.geometry, data.provenance
         else:
             file = data if isinstance(data, ShowerFile) else open_showers(data)

@@ -1,0 +1,83 @@
+"""Judge a trained model by the full protocol and put it into the package with its card.
+
+    python benchmarks/ship.py runs/photons --reference photons-test.hdf5 --out src/simulacra/models
+
+Draws as many showers as the reference has, with its incident particles; runs the challenge's
+classifiers on rotated splits; times sampling; writes the folder with scores in its manifest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from simulacra.data import open_showers
+from simulacra.evaluation import evaluate
+from simulacra.evaluation.timing import time_sampling
+from simulacra.tasks.calorimeter import Surrogate, sample_to_file
+from simulacra.tasks.calorimeter.drawing import particles_like
+from simulacra.tasks.calorimeter.speed import operations_per_shower, sampler
+
+
+def main() -> None:
+    """Run the steps; the verdict is kept beside the model and reused if it stands there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, help="folder of the trained model")
+    parser.add_argument("--reference", type=Path, required=True, help="showers never trained on")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the shipped models")
+    parser.add_argument("--suite", default="challenge")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--failure", action="append", default=[], help="a known failure, in words")
+    given = parser.parse_args()
+
+    surrogate = Surrogate.load(given.model)
+    reference = open_showers(given.reference)
+    showers = given.model / "judged.hdf5"
+    particles = particles_like(reference, surrogate.config.conditions)
+    sample_to_file(surrogate, showers, particles, seed=given.seed, workers=given.threads)
+    verdict = evaluate(
+        showers,
+        given.reference,
+        suite=given.suite,
+        seed=given.seed,
+        threads=given.threads,
+        progress=lambda *stage: print(*stage, flush=True),
+    )
+    verdict.save(given.model / f"verdict-{given.suite}.json")
+    scores = [vars(score) for score in verdict.scores if "/" not in score.name[5:]]
+    times = time_sampling(
+        sampler(surrogate, seed=given.seed, workers=given.threads),
+        batches=[1, 100, 1000, 10000],
+        operations=operations_per_shower(surrogate),
+        threads=given.threads,
+    )
+    for entry in [*scores, *(time.to_dict() for time in times)]:
+        print(json.dumps(entry))
+    surrogate.scored(
+        scores=[_short(score) for score in scores],
+        suite_label=verdict.suite_label,
+        comparable=verdict.comparable,
+        judged_on={
+            "file": given.reference.name,
+            "sha256": verdict.reference.sha256,
+            "events": verdict.reference.events,
+            "seed": given.seed,
+        },
+        timing={
+            f"normalised_ms_at_batch_{time.batch}": round(time.normalised_milliseconds, 4)
+            for time in times
+        },
+        known_failures=given.failure or ["see the scores that exceed their floors"],
+    )
+    surrogate.save(given.out / surrogate.config.name)
+
+
+def _short(score: dict[str, object]) -> dict[str, object]:
+    kept = ("name", "label", "value", "error", "floor", "floor_error", "unit", "protocol")
+    return {key: score[key] for key in (*kept, "comparable", "cannot_see")}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Bit for bit the same event in any batch, order, shard, number of workers and of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+
+from simulacra.generative import FlowMatching, FlowMatchingConfig, draw, initialised
+from simulacra.nets import ResidualNetwork
+
+CONDITIONS = np.linspace(0, 1, 300, dtype=np.float32)[:, None]
+
+
+@pytest.fixture(scope="module")
+def model():
+    def build():
+        network = ResidualNetwork(33, 1, width=96, blocks=2)
+        for parameter in network.parameters():
+            parameter.data += 0.05 * torch.randn(parameter.shape)
+        return FlowMatching(network, 33, FlowMatchingConfig(steps=2))
+
+    return initialised(build, seed=0).eval()
+
+
+def _drawn(model, events=range(300), tile=16, workers=1, seed=4):
+    parts = draw(model, lambda a, b: CONDITIONS[a:b], events, seed=seed, tile=tile, workers=workers)
+    return np.concatenate([part.x for part in parts])
+
+
+@pytest.mark.parametrize("batch", [1, 7, 16, 100])
+def test_any_batch_size(model, batch):
+    pieces = [_drawn(model, range(a, min(a + batch, 300))) for a in range(0, 300, batch)]
+    assert_array_equal(np.concatenate(pieces), _drawn(model))
+
+
+def test_any_number_of_workers(model):
+    assert_array_equal(_drawn(model, workers=3), _drawn(model))
+
+
+def test_any_number_of_threads_around_it(model):
+    expected, before = _drawn(model), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        assert_array_equal(_drawn(model), expected)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_events_come_in_order_and_know_their_number(model):
+    parts = list(
+        draw(model, lambda a, b: CONDITIONS[a:b], range(5, 60), seed=0, tile=16, workers=2)
+    )
+    assert [part.first for part in parts] == [5, 16, 32, 48]
+    assert sum(len(part.x) for part in parts) == 55
+
+
+def test_the_seed_and_the_event_matter(model):
+    assert not np.allclose(_drawn(model), _drawn(model, seed=5))
+    same_condition = draw(model, lambda a, b: np.zeros((b - a, 1)), range(2), seed=0, tile=16)
+    first, second = next(same_condition).x
+    assert not np.allclose(first, second)
+
+
+def test_no_events(model):
+    assert list(draw(model, lambda a, b: CONDITIONS[a:b], range(0), seed=0, tile=16)) == []
+
+
+def test_a_consumer_that_stops_early_leaves_nothing_running(model):
+    stream = draw(model, lambda a, b: CONDITIONS[a:b], range(300), seed=0, tile=16, workers=2)
+    next(stream)
+    stream.close()
