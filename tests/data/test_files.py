@@ -67,7 +67,7 @@ def test_what_is_written_is_read_back(toy, tmp_path, format, dtype, with_columns
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_partition_gives_the_same_file(tmp_path, format, data):
     showers = ToyShowers(toy_geometry(2, 3, 2), concentration=3.0).log_uniform(23, seed=8)

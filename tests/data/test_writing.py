@@ -130,7 +130,7 @@ def test_parts_are_taken_one_by_one(tmp_path, toy):
     alive: list[weakref.ref] = []
 
     def parts():
-        for seed in range(12):
+        for seed in range(8):
             part = ToyShowers(toy_geometry(9, 10, 10)).log_uniform(200, seed=seed)
             alive.append(weakref.ref(part))
             yield part
@@ -138,7 +138,7 @@ def test_parts_are_taken_one_by_one(tmp_path, toy):
             gc.collect()
             assert sum(ref() is not None for ref in alive) <= 4
 
-    assert write_showers(tmp_path / "a.hdf5", parts()) == 12 * 200
+    assert write_showers(tmp_path / "a.hdf5", parts()) == 8 * 200
 
 
 def test_well_filled_showers_are_shuffled_and_sparse_ones_not(tmp_path, toy):
