@@ -214,7 +214,7 @@ def _train_epoch(
         logits = network(sample.inputs[part])[:, 0]
         loss = binary_cross_entropy_with_logits(logits, sample.label[part], sample.weight[part])
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         total += loss.detach() * len(part)
     return float(total) / len(rows)

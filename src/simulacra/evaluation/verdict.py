@@ -204,7 +204,7 @@ class ClassifierRecord:
         fold_aucs: area under the curve of each retraining on its own unseen showers.
         fold_epochs: epoch (from 1) whose weights were kept, by accuracy on the selection set.
         sample_error: standard deviation of the pooled AUC from the finite samples.
-        retraining_error: standard error of the AUC from the spread of the retrainings.
+        retraining_error: standard deviation of ``fold_aucs``.
         seconds: wall time of all retrainings; 0 if not measured.
     """
 

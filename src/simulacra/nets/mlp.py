@@ -60,5 +60,5 @@ class MLP(nn.Module):
 
 def _blank_linear(inputs: int, outputs: int) -> nn.Linear:
     """Return a layer whose numbers are not set: torch's global generator is left alone."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
     return layer
