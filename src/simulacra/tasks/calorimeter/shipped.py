@@ -7,7 +7,7 @@ from pathlib import Path
 from ...artifact import load_artifact
 from ...errors import UnknownNameError
 
-__all__ = ["find_model", "shipped_models"]
+__all__ = ["find_model", "manifests", "shipped_models"]
 
 _FOLDER = Path(__file__).parents[2] / "models"
 
