@@ -3,17 +3,23 @@
     python benchmarks/ship.py runs/photons --reference photons-test.hdf5 --out src/simulacra/models
 
 Draws as many showers as the reference has, with its incident particles; runs the challenge's
-classifiers on rotated splits; times sampling; writes the folder with scores in its manifest.
+classifiers on rotated splits, each in a process of one thread; times sampling; writes the folder
+with scores in its manifest. The models themselves are made by `simulacra train`; the command is in
+their cards.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from simulacra.data import open_showers
-from simulacra.evaluation import evaluate
+from simulacra.evaluation import Verdict, evaluate
+from simulacra.evaluation.suite import suite_named
 from simulacra.evaluation.timing import time_sampling
 from simulacra.tasks.calorimeter import Surrogate, sample_to_file
 from simulacra.tasks.calorimeter.drawing import particles_like
@@ -21,7 +27,7 @@ from simulacra.tasks.calorimeter.speed import operations_per_shower, sampler
 
 
 def main() -> None:
-    """Run the steps; the verdict is kept beside the model and reused if it stands there."""
+    """Run the steps; the whole verdict is kept beside the model that was judged."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, help="folder of the trained model")
     parser.add_argument("--reference", type=Path, required=True, help="showers never trained on")
@@ -37,16 +43,9 @@ def main() -> None:
     showers = given.model / "judged.hdf5"
     particles = particles_like(reference, surrogate.config.conditions)
     sample_to_file(surrogate, showers, particles, seed=given.seed, workers=given.threads)
-    verdict = evaluate(
-        showers,
-        given.reference,
-        suite=given.suite,
-        seed=given.seed,
-        threads=given.threads,
-        progress=lambda *stage: print(*stage, flush=True),
-    )
+    verdict = _judged(showers, given.reference, given.suite, given.seed)
     verdict.save(given.model / f"verdict-{given.suite}.json")
-    scores = [vars(score) for score in verdict.scores if "/" not in score.name[5:]]
+    scores = [vars(score) for score in verdict.scores if score.layer is None]
     times = time_sampling(
         sampler(surrogate, seed=given.seed, workers=given.threads),
         batches=[1, 100, 1000, 10000],
@@ -72,6 +71,30 @@ def main() -> None:
         known_failures=given.failure or ["see the scores that exceed their floors"],
     )
     surrogate.save(given.out / surrogate.config.name)
+
+
+def _judged(showers: Path, reference: Path, suite: str, seed: int) -> Verdict:
+    """Judge with one process per classifier; the seed of each is its own, so the verdict is too."""
+    whole = suite_named(suite)
+    alone = [
+        whole.updated(
+            classifiers=[task.to_dict()],
+            **({} if i == 0 else {"observables": [], "images": False, "examples": 0}),
+        )
+        for i, task in enumerate(whole.classifiers)
+    ]
+    with ProcessPoolExecutor(len(alone), mp_context=get_context("spawn")) as pool:
+        waiting = [
+            pool.submit(evaluate, showers, reference, suite=part, seed=seed, threads=1)
+            for part in alone
+        ]
+        first, *others = [job.result() for job in waiting]
+    return dataclasses.replace(
+        first,
+        scores=first.scores + tuple(score for other in others for score in other.scores),
+        curves=first.curves + tuple(curve for other in others for curve in other.curves),
+        classifiers=first.classifiers + tuple(c for other in others for c in other.classifiers),
+    )
 
 
 def _short(score: dict[str, object]) -> dict[str, object]:

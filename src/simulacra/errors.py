@@ -1,4 +1,4 @@
-"""Every exception of the package: what was expected, what was found, the likely cause, the remedy."""
+"""Every exception: what was expected, what was found, the likely cause, the remedy."""
 
 from __future__ import annotations
 

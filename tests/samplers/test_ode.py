@@ -32,17 +32,17 @@ def test_order_of_convergence(name):
 def test_backwards_undoes_forwards(name):
     x = torch.linspace(-1, 1, 9, dtype=torch.float64)[:, None]
     times = [i / 512 for i in range(513)]
-    there = SOLVERS[name](lambda t, x: -x, x, times)
-    back = SOLVERS[name](lambda t, x: -x, there, times[::-1])
+    there = SOLVERS[name](lambda _, x: -x, x, times)
+    back = SOLVERS[name](lambda _, x: -x, there, times[::-1])
     torch.testing.assert_close(back, x, atol=2e-2 if name == "euler" else 1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", ORDERS)
 def test_a_field_constant_in_time_and_space_is_exact(name):
-    x = solve(name, lambda t, x: torch.full_like(x, 3.0), torch.zeros(2, 2), 3)
+    x = solve(name, lambda _, x: torch.full_like(x, 3.0), torch.zeros(2, 2), 3)
     torch.testing.assert_close(x, torch.full((2, 2), 3.0))
 
 
 def test_an_unknown_solver_is_named():
     with pytest.raises(UnknownNameError, match="Did you mean `midpoint`"):
-        solve("midpont", lambda t, x: x, torch.zeros(1), 1)
+        solve("midpont", lambda _, x: x, torch.zeros(1), 1)

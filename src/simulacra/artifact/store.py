@@ -74,6 +74,8 @@ def save_artifact(folder: Path | str, artifact: Artifact, *, half_precision: boo
         }
         save_file(_stored(artifact.weights, half_precision), paths[_WEIGHTS])
         save_file({"keys": np.sort(artifact.event_keys).view(np.uint8)}, paths[_EVENTS])
+        for name in (_WEIGHTS, _EVENTS):
+            paths[name].chmod(0o644)  # the library writes files that only their owner may read
         files = {name: _sha256(paths[name]) for name in (_WEIGHTS, _EVENTS)}
         manifest = {**artifact.manifest, "schema": SCHEMA, "files": files}
         manifest["digest"] = _digest(manifest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -68,7 +67,9 @@ def train(
             progress=tick.epoch,
             stage=tick.stage,
         )
-    surrogate.scored(command=shlex.join(["simulacra", *sys.argv[1:]]))
+    words = ["simulacra", "train", recipe, "--data", data.name, "--seed", str(seed)]
+    words += [word for setting in settings or [] for word in ("--set", setting)]
+    surrogate.scored(command=shlex.join(words))  # names of files, not of anybody's folders
     surrogate.save(out)
     minutes = surrogate.manifest["training"]["wall_minutes"]
     typer.echo(f"{out}: trained on {file.events} showers in {minutes:.1f} minutes")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLOURS",
+    "compressed",
     "example_shower",
     "mean_image",
     "observable",

@@ -26,7 +26,7 @@ from .wording import NOT_COMPARABLE, excess, facts, mathematics, quantity
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["Family", "Picture", "render_report", "write_report"]
 
 _OPEN_LAYERS = 3  # shown at once where a quantity has many layers
 _MORE_LAYERS = 3  # further ones behind a fold

@@ -63,8 +63,8 @@ class CascadeConfig(Config):
     energy_width: int = Field(default=128, ge=2)
     energy_blocks: int = Field(default=4, ge=1)
     shape_weight: float = Field(default=4.0, gt=0)
-    shape: FlowMatchingConfig = FlowMatchingConfig()
-    energy: FlowMatchingConfig = FlowMatchingConfig(steps=12)
+    shape: FlowMatchingConfig = FlowMatchingConfig(steps=5)
+    energy: FlowMatchingConfig = FlowMatchingConfig(steps=6)
 
 
 class ShowerCascade(GenerativeModel):

@@ -61,6 +61,7 @@ class CircularLinear(nn.Module):
         )
         self.bias = nn.Parameter(torch.zeros(channels_out))
         self.sectors = sectors
+        self._kept: tuple[tuple[int, int], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         _, batch, _ = x.shape
@@ -75,6 +76,15 @@ class CircularLinear(nn.Module):
         return torch.cat(parts)
 
     def _blocks(self) -> Tensor:
+        """Return the real matrix of each complex one; kept between calls while drawing."""
+        if torch.is_grad_enabled():
+            return self._assembled()
+        now = (self.complex.data_ptr(), self.complex._version)
+        if self._kept is None or self._kept[0] != now:
+            self._kept = (now, self._assembled())
+        return self._kept[1]
+
+    def _assembled(self) -> Tensor:
         a, b = self.complex[:, 0], self.complex[:, 1]
         return torch.cat([torch.cat([a, b], dim=2), torch.cat([-b, a], dim=2)], dim=1)
 

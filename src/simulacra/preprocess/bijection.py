@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import RangeError
 
-__all__ = ["Bijection", "Chain", "Log", "Logit", "Standardize"]
+__all__ = ["Bijection", "Chain", "Log", "Logit", "Standardize", "weighted_moments"]
 
 
 class Bijection(nn.Module, ABC):

@@ -62,4 +62,4 @@ def _tensorboard(folder: Path) -> Any:
             "TensorBoard files were asked for and the package is not installed; install "
             "`simulacra[track]` or set training.tensorboard=false."
         ) from None
-    return SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder / "tensorboard"))

@@ -123,7 +123,7 @@ def test_a_further_condition_is_learned_and_asked_for(toy_showers, tmp_path):
         surrogate.sample(energy)
     with pytest.raises(ShapeError, match="one number per shower"):
         surrogate.sample(energy, {"theta": [0.1]})
-    with pytest.raises(RangeError, match="theta: the model was trained from 0 to 0.3"):
+    with pytest.raises(RangeError, match=r"theta: the model was trained from 0 to 0\.3"):
         surrogate.sample(energy, {"theta": np.full(9, 0.5)})
     with pytest.raises(ConfigError, match="the recipe depends on theta, which the file does not"):
         Surrogate(config).fit(toy_showers)

@@ -31,7 +31,7 @@ class SurrogateConfig(Config):
     name: str
     summary: str = ""
     conditions: tuple[Literal["theta", "phi", "x", "y"], ...] = ()
-    tile: int = Field(default=32, ge=1, le=4096)
+    tile: int = Field(default=64, ge=1, le=4096)
     model: CascadeConfig = CascadeConfig()
     training: TrainingConfig = TrainingConfig()
     half_precision: bool = False

@@ -9,7 +9,7 @@ from ...generative import CascadeConfig
 from ...train import TrainingConfig
 from .problem import SurrogateConfig
 
-__all__ = ["RECIPES", "recipe"]
+__all__ = ["RECIPES", "photons", "photons_demo", "photons_embedded", "recipe", "showers"]
 
 
 def photons() -> SurrogateConfig:
@@ -31,7 +31,7 @@ def photons_embedded() -> SurrogateConfig:
     """Photons from the 12,800 showers that come with the package, about ten minutes."""
     return photons().updated(
         name="photons-embedded",
-        training=TrainingConfig(epochs=60, batch_size=256, validation_fraction=0.05).to_dict(),
+        training=TrainingConfig(epochs=40, batch_size=256, threads=2).to_dict(),
     )
 
 
@@ -40,7 +40,7 @@ def photons_demo() -> SurrogateConfig:
     return photons().updated(
         name="photons-demo",
         model=CascadeConfig(channels=64, blocks=3, width=128).to_dict(),
-        training=TrainingConfig(epochs=40, batch_size=256, validation_fraction=0.05).to_dict(),
+        training=TrainingConfig(epochs=40, batch_size=256, threads=2).to_dict(),
     )
 
 

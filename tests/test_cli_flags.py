@@ -1,0 +1,51 @@
+"""The command line's verbs and flags: new settings go to configurations; a new flag shows here."""
+
+from __future__ import annotations
+
+from typer.main import get_command
+
+from simulacra.cli.app import app
+
+FLAGS = {
+    "": "--cite --version",
+    "bench judge": "--geometry --json --seed --showers --threads",
+    "bench sampling": "--batch --json --seed --threads model",
+    "data convert": "--energy --geometry --json --out --to file",
+    "data get": "--base-url --json --out --verify name",
+    "data info": "--geometry --json files",
+    "data split": "--events --fraction --geometry --json --out --rest --seed --to file",
+    "data validate": "--geometry --json --strict files",
+    "demo": "--epochs --out --recipe --seed",
+    "evaluate": "--geometry --json --out --reference --seed --suite --threads --training generated",
+    "merge": "out parts",
+    "models": "--json",
+    "sample": (
+        "--batch-size --condition --device --energy --extrapolate --json --like --out --seed "
+        "--shard --spectrum --workers -n model"
+    ),
+    "train": "--data --device --geometry --out --resume --seed --set recipe",
+}
+
+
+def _flags(command, path=""):
+    names = [p.opts[0] for p in command.params if p.name != "help"]
+    found = {path: " ".join(sorted(names))} if names or not hasattr(command, "commands") else {}
+    for name, inner in getattr(command, "commands", {}).items():
+        found |= _flags(inner, f"{path} {name}".strip())
+    return found
+
+
+def test_verbs_and_flags():
+    assert _flags(get_command(app)) == FLAGS
+
+
+def test_every_verb_explains_itself_with_an_example():
+    def check(command, path):
+        assert command.help, path
+        if hasattr(command, "commands"):
+            for name, inner in command.commands.items():
+                check(inner, f"{path} {name}")
+        else:
+            assert "`simulacra" in (command.epilog or ""), path
+
+    check(get_command(app), "simulacra")
