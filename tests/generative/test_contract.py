@@ -165,11 +165,11 @@ def test_flow_matching_learns_a_conditional_gaussian():
     )
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     for step in range(800):
-        draw = Draws(7, step * 512, 512)
+        draw = Draws(7, step * 256, 256)
         c = 1.6 * draw.uniform(1, 90) - 0.8
         z = draw.normal(2, 91)
         x = torch.cat([c + z[:, :1], -c + c * z[:, :1] + (1 - c**2).sqrt() * z[:, 1:]], dim=1)
-        loss = model.loss(Batch(x, c, torch.ones(512)), draw).mean()
+        loss = model.loss(Batch(x, c, torch.ones(256)), draw).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

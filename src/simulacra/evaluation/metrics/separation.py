@@ -62,8 +62,8 @@ def separation_power(a: Array, b: Array) -> FloatArray:
         RangeError: if the sum of weights of a sample is negative.
 
     Example:
-        >>> float(separation_power(np.array([1.0, 1.0]), np.array([2.0, 0.0])))
-        0.3333333333333333
+        >>> round(float(separation_power(np.array([1.0, 1.0]), np.array([2.0, 0.0]))), 6)
+        0.333333
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.shape[-1] != b.shape[-1]:
