@@ -45,7 +45,9 @@ def test_the_calorimeter_example_trains_draws_and_judges(tmp_path: Path) -> None
 
     for name, events in (("train", 600), ("test", 200)):
         showers = simulacra.read_showers(simulacra.embedded(f"photons-{name}"))
-        write_showers(tmp_path / f"{name}.hdf5", showers.select(slice(events)))
+        energy = showers.incident_energy  # a model refuses what lies outside its training
+        inside = (energy > 2000) & (energy < 50_000) if name == "test" else energy > 0
+        write_showers(tmp_path / f"{name}.hdf5", showers.select(inside).select(slice(events)))
     words = ["--train", "train.hdf5", "--test", "test.hdf5", "--out", "made"]
     for setting in TINY:
         words += ["--set", setting]

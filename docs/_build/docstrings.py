@@ -22,6 +22,8 @@ class SphinxWords(griffe.Extension):
         if obj.docstring is None:
             return
         text = CODE.sub(_block, obj.docstring.value)
+        if obj.is_class and any(str(base).split(".")[-1] == "Config" for base in obj.bases):
+            text = text.replace("Args:\n", "Attributes:\n")  # its signature is made by pydantic
         text = DISPLAY.sub(_formula, text)
         text = INLINE.sub(lambda m: "$" + " ".join(m.group(1).split()) + "$", text)
         obj.docstring.value = ROLE.sub(r"`\1`", text)
