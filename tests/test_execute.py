@@ -151,3 +151,12 @@ def test_a_shard_is_read_as_it_is_written() -> None:
 def test_a_wrong_shard_is_refused(text: str) -> None:
     with pytest.raises(RangeError, match="expected i/N"):
         Shard.parse(text)
+
+
+def test_a_place_that_cannot_be_cleaned_is_said_as_well(tmp_path, monkeypatch) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.raises(OutputError, match="cannot be written"), atomic_path(tmp_path / "f") as path:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))

@@ -68,7 +68,8 @@ class UnknownNameError(SimulacraError, LookupError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         super().__init__(
-            f"there is no {kind} {name!r}.{suggestion(name, known)} Known: {', '.join(known)}."
+            f"there is no {kind} {name!r}.{suggestion(name, known)} "
+            f"Known: {', '.join(known) or 'none'}."
         )
 
 

@@ -101,7 +101,7 @@ def _remove(path: Path) -> None:
             _remove(child)
         path.rmdir()
     else:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with contextlib.suppress(OSError):  # of a place that cannot be written, all is said already
             path.unlink()
 
 

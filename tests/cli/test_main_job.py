@@ -144,6 +144,9 @@ def test_mistakes_are_one_line_and_exit_code_2(
         (["--energy", "5GeV", "-n", "9", "--condition", "theta=1"], "depends on the energy alone"),
         (["--energy", "5GeV", "-n", "9", "--condition", "theta"], "expected --condition NAME"),
         (["--energy", "5GeV", "-n", "9", "--seed", "-1"], "seed: expected"),
+        (["--energy", "5GeV", "-n", "9" * 13], "at most 1e+09 showers"),
+        (["--energy", "5GeV", "-n", "9", "--workers", "-1"], "--workers"),
+        (["--energy", "5GeV", "-n", "9", "--device", "nonsense"], "not on this machine"),
     ],
 )
 def test_mistakes_in_sampling(simulacra, model, arguments, sentence, tmp_path):
@@ -193,3 +196,41 @@ def test_a_yaml_that_is_not_plain_data(simulacra, files, tmp_path):
     )
     assert run.code == 2
     assert "plain data" in run.err
+
+
+def test_a_device_that_is_not_here_is_refused_before_the_training(simulacra, files, tmp_path):
+    out = tmp_path / "never"
+    arguments = ("--data", files / "train.hdf5", "--out", out, "--device", "nonsense", *SETTINGS)
+    run = simulacra("train", "photons", *arguments)
+    assert run.code == 2
+    assert run.err.startswith("simulacra: device: 'nonsense' is not on this machine")
+    assert run.err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_model_that_no_memory_holds_is_one_line(simulacra, files, tmp_path):
+    out = tmp_path / "never"
+    arguments = ("--data", files / "train.hdf5", "--out", out, *SETTINGS)
+    run = simulacra("train", "photons", *arguments, "--set", f"model.channels={10**12}")
+    assert run.code == 2
+    assert "not enough memory" in run.err
+    assert run.err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_gev_files_are_not_passed_on(simulacra, files, tmp_path):
+    good = read_showers(files / "test.hdf5")
+    gev = ("energies", "incident_energy")
+    source, out = tmp_path / "gev.hdf5", tmp_path / "out.hdf5"
+    for name in gev:
+        spoiled = {**vars(good), name: getattr(good, name) / 1000}
+        write_showers(source, type(good)(**spoiled))
+        for words in (
+            ["data", "convert", source, "--to", "sparse", "--out", out],
+            ["data", "split", source, "--fraction", "0.5", "--out", out, "--rest", f"{out}.b"],
+            ["merge", out, files / "test.hdf5", source],
+        ):
+            run = simulacra(*words)
+            assert run.code == 2
+            assert "in GeV" in run.err
+            assert sorted(path.name for path in tmp_path.iterdir()) == ["gev.hdf5"]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
+from simulacra.errors import RangeError
 from simulacra.generative import FlowMatching, FlowMatchingConfig, draw, initialised
 from simulacra.nets import ResidualNetwork
 
@@ -71,3 +72,19 @@ def test_a_consumer_that_stops_early_leaves_nothing_running(model):
     stream = draw(model, lambda a, b: CONDITIONS[a:b], range(300), seed=0, tile=16, workers=2)
     next(stream)
     stream.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_number_of_threads_is_left_as_found(model, workers):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        _drawn(model, workers=workers)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_no_worker_draws_nothing(model):
+    with pytest.raises(RangeError, match="at least 1 thread, got 0"):
+        _drawn(model, workers=0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
-from simulacra.errors import ArtifactError, RangeError
+from simulacra.errors import ArtifactError, OutputError, RangeError
 from simulacra.generative import FlowMatching, FlowMatchingConfig, initialised
 from simulacra.nets import ResidualNetwork
 from simulacra.train import TrainingConfig, TrainingSet, train
@@ -165,3 +167,19 @@ def test_what_cannot_work_is_refused(tmp_path, config, message):
 def test_weights_without_a_positive_sum_are_refused(tmp_path):
     with pytest.raises(RangeError, match="positive sum"):
         _trained(tmp_path, data=_data(-torch.ones(EVENTS)))
+
+
+def test_a_log_that_cannot_be_written_is_an_output_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"):
+        _trained(tmp_path / "file" / "training")
+
+
+def test_a_checkpoint_on_a_full_disk_is_an_output_error(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        _trained(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]

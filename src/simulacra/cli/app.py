@@ -79,6 +79,10 @@ def main() -> None:
         _fail("interrupted; nothing was left half-written.", code=130)
     except typer.TyperException as error:
         _fail(_usage(error))
+    except (MemoryError, RuntimeError) as error:
+        if not _is_about_memory(error):
+            raise
+        _fail("there is not enough memory for this; use fewer showers or a smaller model.")
     except KeyboardInterrupt:
         _fail("interrupted; nothing was left half-written.", code=130)
     except BrokenPipeError:
@@ -86,6 +90,12 @@ def main() -> None:
         sys.exit(0)
     else:
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _is_about_memory(error: Exception) -> bool:
+    """Tell a lack of memory, which torch reports as one of its own errors, from our mistakes."""
+    words = ("can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(w in str(error).lower() for w in words)
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -47,7 +47,7 @@ def demo(
         config = apply_settings(config, [f"training.epochs={epochs}"])
     training, reference = embedded("photons-train"), embedded("photons-test")
     surrogate = Surrogate(config)
-    with ticker("training") as tick:
+    with ticker("reading the showers") as tick:
         surrogate.fit(training, seed=seed, progress=tick.epoch, stage=tick.stage)
         surrogate.save(out / "model")
         tick.stage("drawing showers")

@@ -54,7 +54,7 @@ def sample(
         str, typer.Option("--shard", metavar="i/N", help="Draw only this part, from 0.")
     ] = "0/1",
     workers: Annotated[
-        int, typer.Option("--workers", help="Threads; 0 takes all; changes no shower.")
+        int, typer.Option("--workers", min=0, help="Threads; 0 takes all; changes no shower.")
     ] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, ...")] = "cpu",
     extrapolate: Annotated[

@@ -57,7 +57,7 @@ def train(
         )
     refuse_foreign(out)
     surrogate = Surrogate(config)
-    with ticker("training") as tick:
+    with ticker("reading the showers") as tick:
         surrogate.fit(
             file,
             seed=seed,

@@ -23,6 +23,7 @@ from .showers import VoxelShowers
 __all__ = ["ShowerFile", "open_showers", "read_showers"]
 
 _CHUNK_BYTES = 64 * 2**20
+_GLANCES, _SHOWERS_PER_GLANCE = 8, 64
 
 
 class ShowerFile:
@@ -196,6 +197,20 @@ class ShowerFile:
         return (
             f"ShowerFile({self.path}, {self.events} showers, {self.geometry.name}, {self.format})"
         )
+
+    def refuse_gev(self) -> None:
+        """Look at some showers, spread over the file, and refuse energies in GeV.
+
+        Raises:
+            FileFormatError: if a number that is looked at is no energy.
+            UnitError: if energies look as if they were in GeV.
+        """
+        inspection = Inspection(self.geometry, str(self.path))
+        with self._file() as file:
+            for start in sorted({self.events * i // _GLANCES for i in range(_GLANCES)}):
+                stop = min(start + _SHOWERS_PER_GLANCE, self.events)
+                inspection.add(self._read(file, start, stop, strict=False))
+        inspection.refuse_gev()
 
     @contextlib.contextmanager
     def _file(self) -> Iterator[h5py.File]:

@@ -85,6 +85,16 @@ class Inspection:
             if rows.min() < 0:
                 self._negative += int(np.count_nonzero(rows < 0))
 
+    def refuse_gev(self) -> None:
+        """Refuse energies that look as if they were in GeV.
+
+        Raises:
+            UnitError: if they do.
+        """
+        incident, ratios = np.concatenate(self._incident), np.concatenate(self._ratios)
+        if (ratios > 0).any():
+            self._refuse_gev(incident, float(np.median(ratios[ratios > 0])))
+
     def result(self, *, trust_units: bool = False) -> Validation:
         """Judge what was taken in.
 
@@ -199,8 +209,8 @@ def refuse_bad_values(
         bad = [showers.energies[row][~np.isfinite(showers.energies[row])] for row in rows[:1]]
         raise FileFormatError(
             f"{source}: shower {first + int(rows[0])} has voxels that are not finite "
-            f"({bad[0][0] if len(bad[0]) else 'overflow'}), and so have {len(rows) - 1} more "
-            "showers; expected energies in MeV. Remove or regenerate them."
+            f"({bad[0][0] if len(bad[0]) else 'overflow'}; {len(rows)} showers of this piece are "
+            "like this); expected energies in MeV. Remove or regenerate them."
         )
     _refuse_negative(showers, source, first, strict=strict)
 
@@ -227,8 +237,8 @@ def _refuse(bad: NDArray[Any], values: NDArray[Any], what: str, source: str, fir
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise FileFormatError(
-            f"{source}: shower {first + row} has the value {values[row]:.6g}: {what}. "
-            f"{int(np.count_nonzero(bad))} showers are like this."
+            f"{source}: shower {first + row} has the value {values[row]:.6g}: {what} "
+            f"({int(np.count_nonzero(bad))} showers of this piece are like this)."
         )
 
 

@@ -67,9 +67,11 @@ def convert_showers(
     Raises:
         RangeError: if no shower is kept, or ``out`` is the source itself.
         FileFormatError: if the source holds numbers that are no energies.
+        UnitError: if they look as if they were in GeV.
         OutputError: if ``out`` cannot be written.
     """
     _refuse_same(source.path, Path(out))
+    source.refuse_gev()
     parts = source.chunks() if keep is None else filtered(source.chunks(), keep)
     return write_showers(
         out, parts, format=format, attributes=_history(source), arrays=_arrays(source)
@@ -103,12 +105,14 @@ def split_showers(
 
     Raises:
         RangeError: if one part would be empty, or not exactly one size is given.
+        UnitError: if energies look as if they were in GeV.
         OutputError: if a file cannot be written; then neither is there.
     """
     _refuse_same(source.path, Path(first))
     _refuse_same(source.path, Path(second))
     _refuse_same(Path(first), Path(second))
     chosen = _choice(source.events, fraction, events, seed)
+    source.refuse_gev()
     history = _history(source) | {"split_seed": "by position" if seed is None else str(seed)}
     with atomic_path(first) as path_a, atomic_path(second) as path_b:
         written = [

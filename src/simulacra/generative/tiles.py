@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..errors import RangeError
 from ..random import Stream, normal, torch_normal
 from .model import GenerativeModel
 
@@ -60,7 +61,12 @@ def draw(
         tile: rows per tile; part of the result's identity.
         workers: tiles computed at the same time, each by one thread.
         device: where the network runs; another device has other last digits.
+
+    Raises:
+        RangeError: if ``workers`` is below 1.
     """
+    if workers < 1:
+        raise RangeError(f"workers: expected at least 1 thread, got {workers}.")
     tiles = range(events.start // tile, -(-events.stop // tile)) if len(events) else range(0)
 
     def job(number: int) -> Drawing:
@@ -74,8 +80,9 @@ def draw(
             x = model.draw(condition.to(device), noise)
         return Drawing(first=start, x=x[rows].cpu().numpy())
 
-    with _single_threads(workers) as pool:
-        yield from _in_order(pool, job, tiles, ahead=2 * workers)
+    busy = max(1, min(workers, len(tiles)))
+    with _single_threads(busy) as pool:
+        yield from _in_order(pool, job, tiles, ahead=2 * busy)
 
 
 def _noise(

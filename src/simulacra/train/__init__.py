@@ -1,6 +1,7 @@
 """Step 6, training: loop, optimiser, average, log, checkpoint; knows batches and losses only."""
 
+from .checkpoint import identity
 from .loop import Progress, TrainingConfig, TrainingSet, train
 from .record import History
 
-__all__ = ["History", "Progress", "TrainingConfig", "TrainingSet", "train"]
+__all__ = ["History", "Progress", "TrainingConfig", "TrainingSet", "identity", "train"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 from pathlib import Path
@@ -28,9 +29,14 @@ def save_checkpoint(path: Path, run: str, state: dict[str, Any]) -> None:
         path: the file.
         run: identity of the training.
         state: tensors, numbers, strings, and lists and dicts of them.
+
+    Raises:
+        OutputError: if it cannot be written.
     """
+    content = io.BytesIO()  # torch itself does not say that a disk is full
+    torch.save({"run": run, **state}, content)
     with atomic_path(path) as temporary:
-        torch.save({"run": run, **state}, temporary)
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_checkpoint(path: Path, run: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..errors import DependencyError
+from ..errors import DependencyError, OutputError
+from ..execute import atomic_text
 
 __all__ = ["History", "Recorder"]
 
@@ -25,13 +26,13 @@ class Recorder:
 
     Raises:
         DependencyError: if TensorBoard files are wanted and the package is missing.
+        OutputError: if the folder cannot be written.
     """
 
     def __init__(self, folder: Path, history: History, *, tensorboard: bool) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "log.jsonl"
-        self.path.write_text("".join(json.dumps(entry) + "\n" for entry in history))
         self._writer: Any = _tensorboard(folder) if tensorboard else None
+        self.path = folder / "log.jsonl"
+        atomic_text(self.path, "".join(json.dumps(entry) + "\n" for entry in history))
 
     def __enter__(self) -> Self:
         return self
@@ -47,8 +48,11 @@ class Recorder:
 
     def write(self, entry: dict[str, Any]) -> None:
         """Append one epoch."""
-        with self.path.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        try:
+            with self.path.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror}).") from error
         if self._writer is not None:
             for name, value in entry.items():
                 self._writer.add_scalar(name, value, entry["step"])

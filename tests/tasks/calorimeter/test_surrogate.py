@@ -177,3 +177,18 @@ def test_recipes_are_whole_configurations(name, tmp_path):
 def test_an_unknown_recipe_is_named():
     with pytest.raises(UnknownNameError, match="Did you mean `photons`"):
         recipe("photos")
+
+
+def test_a_checkpoint_of_another_model_is_refused(toy_showers, tmp_path):
+    Surrogate(TINY).fit(toy_showers, folder=tmp_path)
+    for change in ({"channels": 8}, {"shape_weight": 2.0}):
+        other = TINY.updated(model={**TINY.model.to_dict(), **change})
+        with pytest.raises(ArtifactError, match="other settings, data or seed"):
+            Surrogate(other).fit(toy_showers, folder=tmp_path, resume=True)
+
+
+def test_resuming_a_finished_training_changes_nothing(toy_showers, tmp_path):
+    done = Surrogate(TINY).fit(toy_showers, folder=tmp_path)
+    again = Surrogate(TINY).fit(toy_showers, folder=tmp_path, resume=True)
+    assert again.history == done.history
+    assert_array_equal(_energies(again), _energies(done))

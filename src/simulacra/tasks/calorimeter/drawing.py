@@ -20,6 +20,8 @@ from .surrogate import Surrogate
 __all__ = ["Particles", "merge_showers", "particles_like", "sample_to_file", "spectrum"]
 
 Array = NDArray[Any]
+_LARGEST_SET = 10**9  # 4 GB of incident energies
+_ENERGIES_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ def spectrum(
         shape: ``log`` is flat in the logarithm of the energy, ``uniform`` in the energy.
 
     Raises:
-        RangeError: if the range is empty or not positive, or ``events`` is below 1.
+        RangeError: if the range is empty or not positive, or ``events`` is below 1 or above 1e9.
     """
     if not 0 < low <= high:
         raise RangeError(
@@ -61,9 +63,18 @@ def spectrum(
         )
     if events < 1:
         raise RangeError(f"events: expected at least 1 shower, got {events}.")
-    u = uniform(seed, np.arange(events), 1, stream=Stream.INCIDENT_ENERGY, dtype=np.float64)[:, 0]
-    energy = low * (high / low) ** u if shape == "log" else low + (high - low) * u
-    return Particles(np.clip(energy, low, high).astype(np.float32), {})
+    if events > _LARGEST_SET:
+        raise RangeError(
+            f"events: expected at most {_LARGEST_SET:g} showers in one set, got {events}; draw "
+            "several sets with different seeds."
+        )
+    energy = np.empty(events, np.float32)
+    for first in range(0, events, _ENERGIES_AT_ONCE):
+        numbers = np.arange(first, min(first + _ENERGIES_AT_ONCE, events))
+        u = uniform(seed, numbers, 1, stream=Stream.INCIDENT_ENERGY, dtype=np.float64)[:, 0]
+        drawn = low * (high / low) ** u if shape == "log" else low + (high - low) * u
+        energy[first : first + len(u)] = np.clip(drawn, low, high)
+    return Particles(energy, {})
 
 
 def particles_like(file: ShowerFile, conditions: Sequence[str]) -> Particles:
@@ -169,11 +180,14 @@ def merge_showers(path: Path | str, parts: Sequence[Path | str]) -> int:
     Raises:
         FileFormatError: if shards are of different runs, overlap or leave a gap, or some files are
             shards and others are not.
+        UnitError: if energies look as if they were in GeV.
         RangeError: if there is no part.
     """
     files = [open_showers(part) for part in parts]
     if not files:
         raise RangeError("merge: expected at least one file to join, got none.")
+    for file in files:
+        file.refuse_gev()
     runs = {file.provenance.get("run") for file in files}
     if len(runs) > 1:
         raise FileFormatError(

@@ -21,7 +21,7 @@ class SurrogateConfig(Config):
         summary: one sentence for the card.
         conditions: what a shower depends on besides the incident energy; the training file must
             have these columns.
-        tile: events per tile when drawing, a power of two; part of a shower's identity.
+        tile: events per tile when drawing; part of a shower's identity.
         model: the generator.
         training: how it is trained.
         half_precision: store the networks' parameters in float16.

@@ -15,10 +15,10 @@ from ... import __version__
 from ...artifact import Artifact, load_artifact, save_artifact
 from ...batch import Draws
 from ...data import Geometry, ShowerFile, VoxelShowers, open_showers
-from ...errors import ArtifactError, ConfigError, RangeError, ShapeError
-from ...generative import Drawing, ShowerCascade, ShowerLayout, draw, initialised
+from ...errors import ArtifactError, ConfigError, RangeError, ShapeError, SimulacraError
+from ...generative import Drawing, ShowerCascade, ShowerLayout, draw, initialised, require_device
 from ...random import NOISE_LAW
-from ...train import History, Progress, TrainingSet, train
+from ...train import History, Progress, TrainingSet, identity, train
 from .problem import SurrogateConfig
 from .recipes import recipe
 
@@ -95,11 +95,12 @@ class Surrogate:
         Raises:
             FileFormatError: if a shower holds numbers that are no energies.
             UnitError: if the file looks as if it were in GeV.
-            ConfigError: if the file lacks a condition of the configuration.
+            ConfigError: if the file lacks a condition of the configuration, or this machine the
+                device.
             RangeError: if there are too few showers or a weight sum is not positive.
         """
         say = stage or (lambda _: None)
-        say("reading the showers")
+        device = require_device(device)
         events = _Events.read(data, self.config.conditions)
         layout = ShowerLayout(
             rings=tuple((layer.n_radius, layer.n_alpha) for layer in events.geometry.layers),
@@ -108,7 +109,7 @@ class Surrogate:
         )
         model = initialised(lambda: ShowerCascade(self.config.model, layout), seed)
         say("fitting the preprocessing")
-        encoded = _encode(model, events, seed)
+        encoded = _encode(model, events, seed, self.config)
         say("training")
         with tempfile.TemporaryDirectory() as nowhere:
             self.history = train(
@@ -186,8 +187,13 @@ class Surrogate:
             workers: threads.
             device: where the network runs.
             extrapolate: draw outside the range of the training data too.
+
+        Raises:
+            RangeError: if a condition lies outside the range of the training data.
+            ConfigError: if this machine does not have the device.
         """
         model, _ = self._fitted()
+        device = require_device(device)
         if not extrapolate:
             self._refuse_outside(table)
         return draw(
@@ -264,8 +270,9 @@ class Surrogate:
         try:
             surrogate = cls(SurrogateConfig.from_dict(artifact.manifest["config"]))
             surrogate._adopt(artifact)
-        except (KeyError, ConfigError, RuntimeError) as error:
-            raise ArtifactError(f"{folder}: does not describe a surrogate: {error}.") from None
+        except (KeyError, SimulacraError, RuntimeError) as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise ArtifactError(f"{folder}: does not describe a surrogate: {reason}.") from None
         return surrogate
 
     def scored(self, **entries: Any) -> None:
@@ -399,7 +406,9 @@ class _Events:
         return cls(voxels, table, weight, keys, geometry, provenance, name, digest)
 
 
-def _encode(model: ShowerCascade, events: _Events, seed: int) -> TrainingSet:
+def _encode(
+    model: ShowerCascade, events: _Events, seed: int, config: SurrogateConfig
+) -> TrainingSet:
     """Fit the constants and encode all events, a piece at a time."""
     voxels, table = torch.from_numpy(events.voxels), torch.from_numpy(events.table)
     weight = torch.from_numpy(events.weight)
@@ -408,4 +417,6 @@ def _encode(model: ShowerCascade, events: _Events, seed: int) -> TrainingSet:
     model.fit_constants(voxels[first], table[first], weight[first], draws)
     pieces = zip(voxels.split(4096), table.split(4096), strict=True)
     encoded = torch.cat([model.encode(x, condition) for x, condition in pieces])
-    return TrainingSet(encoded, table, weight, events.digest)
+    # what a checkpoint belongs to: the same showers, seen by the same model
+    parts = {"conditions": config.conditions, "model": config.model.to_dict()}
+    return TrainingSet(encoded, table, weight, identity(showers=events.digest, **parts))
