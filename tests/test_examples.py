@@ -29,7 +29,7 @@ def _run(script: Path, *words: str, where: Path) -> str:
         cwd=where,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, f"{script.name}\n{done.stdout}\n{done.stderr}"

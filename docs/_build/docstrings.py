@@ -10,6 +10,7 @@ import griffe
 
 DISPLAY = re.compile(r"^( *)\.\. math::[ ]*(.*(?:\n(?:\1 +.*|[ ]*(?=\n\1 )))*)", re.MULTILINE)
 CODE = re.compile(r"^( *)\.\. code-block:: *(\w*)\n\n((?:\1 +.*\n?|\n)+)", re.MULTILINE)
+SHAPES = re.compile(r"^( *)Shapes:\n((?:\1 {4}.*\n?)+)", re.MULTILINE)
 INLINE = re.compile(r":math:`([^`]*)`", re.DOTALL)
 ROLE = re.compile(r":(?:py:)?(?:class|func|meth|mod|data|attr|exc|obj):`~?([^`]*)`")
 
@@ -22,6 +23,8 @@ class SphinxWords(griffe.Extension):
         if obj.docstring is None:
             return
         text = CODE.sub(_block, obj.docstring.value)
+        text = re.sub(r"^( *)Example:$", r"\1Examples:", text, flags=re.MULTILINE)
+        text = SHAPES.sub(_listed, text)
         if obj.is_class and any(str(base).split(".")[-1] == "Config" for base in obj.bases):
             text = text.replace("Args:\n", "Attributes:\n")  # its signature is made by pydantic
         text = DISPLAY.sub(_formula, text)
@@ -32,6 +35,13 @@ class SphinxWords(griffe.Extension):
 def _formula(match: re.Match[str]) -> str:
     body = " ".join(match.group(2).split())
     return f"\n{match.group(1)}$${body}$$\n"
+
+
+def _listed(match: re.Match[str]) -> str:
+    """Put each array on a line of its own."""
+    indent, body = match.groups()
+    entry = re.compile(rf"^{indent} {{4}}(?=\S)", re.MULTILINE)
+    return f"{indent}Shapes:\n{entry.sub(f'{indent}    - ', body)}"
 
 
 def _block(match: re.Match[str]) -> str:
