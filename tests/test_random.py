@@ -45,12 +45,23 @@ def test_words_follow_the_documented_counter():
 
 
 @given(st.integers(0, 2**63 - 1), st.lists(st.integers(0, 2**62), min_size=1, max_size=5))
-def test_torch_agrees_with_numpy(seed, events):
-    numbers = torch.tensor(events)
-    assert_array_equal(uniform(seed, events, 9), torch_uniform(seed, numbers, 9).numpy())
-    np.testing.assert_allclose(
-        normal(seed, events, 9), torch_normal(seed, numbers, 9).numpy(), rtol=2e-6, atol=2e-6
-    )
+def test_the_law_on_a_device_agrees_with_numpy(seed, events):
+    numbers, stream = torch.tensor(events), Stream.ORDER
+    expected = uniform(seed, events, 9, stream=stream)
+    assert_array_equal(expected, random._device_uniform(seed, numbers, 9, stream).numpy())
+    assert_array_equal(expected, torch_uniform(seed, numbers, 9, stream=stream).numpy())
+    expected = normal(seed, events, 9, stream=stream)
+    on_device = random._device_normal(seed, numbers, 9, stream).numpy()
+    np.testing.assert_allclose(on_device, expected, rtol=2e-6, atol=2e-6)
+    assert_array_equal(expected, torch_normal(seed, numbers, 9, stream=stream).numpy())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_law_on_a_gpu():
+    numbers = torch.arange(1000, device="cuda")
+    drawn = torch_normal(3, numbers, 100).cpu().numpy()
+    np.testing.assert_allclose(drawn, normal(3, range(1000), 100), rtol=2e-6, atol=2e-6)
 
 
 def test_single_precision_is_double_precision_rounded():

@@ -178,8 +178,11 @@ def torch_uniform(
         count: numbers per event.
         stream: which draw of the event.
     """
-    word = _torch_words(seed, events, count, stream)
-    return ((word >> 9).float() + 0.5) * 2.0**-23
+    import torch
+
+    if events.device.type == "cpu":
+        return torch.from_numpy(uniform(seed, events.numpy(), count, stream=stream))
+    return _device_uniform(seed, events, count, stream)
 
 
 def torch_normal(
@@ -193,6 +196,19 @@ def torch_normal(
         count: numbers per event.
         stream: which draw of the event.
     """
+    import torch
+
+    if events.device.type == "cpu":  # integers are faster there in numpy
+        return torch.from_numpy(normal(seed, events.numpy(), count, stream=stream))
+    return _device_normal(seed, events, count, stream)
+
+
+def _device_uniform(seed: int, events: torch.Tensor, count: int, stream: int) -> torch.Tensor:
+    word = _torch_words(seed, events, count, stream)
+    return ((word >> 9).float() + 0.5) * 2.0**-23
+
+
+def _device_normal(seed: int, events: torch.Tensor, count: int, stream: int) -> torch.Tensor:
     import torch
 
     pairs = -(-count // 2)

@@ -28,10 +28,10 @@ def photons() -> SurrogateConfig:
 
 
 def photons_embedded() -> SurrogateConfig:
-    """Photons from the 12,800 showers that come with the package, about ten minutes."""
+    """Photons from the 12,800 showers that come with the package, a few minutes."""
     return photons().updated(
         name="photons-embedded",
-        training=TrainingConfig(epochs=40, batch_size=256, threads=2).to_dict(),
+        training=TrainingConfig(epochs=20, batch_size=256, threads=2).to_dict(),
     )
 
 
