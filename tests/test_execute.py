@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulacra.errors import OutputError, RangeError
-from simulacra.execute import Shard, atomic_path, atomic_text
+from simulacra.execute import Shard, atomic_path, atomic_text, require_writable
 
 
 def test_a_file_appears_with_its_content_and_nothing_else(tmp_path: Path) -> None:
@@ -160,3 +160,15 @@ def test_a_place_that_cannot_be_cleaned_is_said_as_well(tmp_path, monkeypatch) -
     monkeypatch.setattr(Path, "unlink", read_only)
     with pytest.raises(OutputError, match="cannot be written"), atomic_path(tmp_path / "f") as path:
         raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+
+def test_a_place_for_results_is_looked_at_and_not_made(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "folder")
+    require_writable(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_without_permission_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(OutputError, match="cannot be written; choose another"):
+        require_writable(tmp_path / "new")

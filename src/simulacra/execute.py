@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import OutputError, RangeError
 
-__all__ = ["Shard", "atomic_path", "atomic_text"]
+__all__ = ["Shard", "atomic_path", "atomic_text", "require_writable"]
 
 
 @contextlib.contextmanager
@@ -54,6 +54,25 @@ def atomic_text(final: Path | str, text: str) -> None:
     """
     with atomic_path(final) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def require_writable(folder: Path | str) -> None:
+    """Refuse a place for results where nothing can be written, before long work begins.
+
+    Args:
+        folder: an existing folder, or one that is to be created; it is not created here.
+
+    Raises:
+        OutputError: if a file is in the way, or the folder may not be written.
+    """
+    folder = Path(folder)
+    there = folder.absolute()
+    while not (there.exists() or there.is_symlink()):
+        there = there.parent
+    if not there.is_dir():
+        raise OutputError(f"{folder}: {there} is a file; choose another folder with --out.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder}: {there} cannot be written; choose another folder with --out.")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from numpy.testing import assert_array_equal
 
-from simulacra.data import ToyShowers, read_showers, toy_geometry, write_showers
+from simulacra.data import ToyShowers, VoxelShowers, read_showers, toy_geometry, write_showers
+from simulacra.tasks import calorimeter
 
 SMALL = [
     "model.channels=6",
@@ -234,3 +235,40 @@ def test_gev_files_are_not_passed_on(simulacra, files, tmp_path):
             assert run.code == 2
             assert "in GeV" in run.err
             assert sorted(path.name for path in tmp_path.iterdir()) == ["gev.hdf5"]
+
+
+def test_an_interruption_is_one_line_and_exit_code_130(simulacra, model, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(calorimeter, "sample_to_file", interrupted)
+    run = simulacra("sample", model, "--out", tmp_path / "o", "--energy", "5GeV", "-n", "1")
+    assert run.code == 130
+    assert run.err.strip() == "simulacra: interrupted; nothing was left half-written."
+
+
+@pytest.mark.parametrize("verb", ["train", "sample", "evaluate"])
+def test_a_place_that_cannot_be_written_is_refused_before_work(simulacra, files, tmp_path, verb):
+    (tmp_path / "file").write_text("in the way")
+    out = tmp_path / "file" / "sub" / "result"
+    data = files / "test.hdf5"
+    words = {
+        "train": ["train", "photons", "--data", data],
+        "sample": ["sample", "no-model", "--energy", "5GeV", "-n", "1"],
+        "evaluate": ["evaluate", data, "--reference", data],
+    }[verb]
+    run = simulacra(*words, "--out", out)
+    assert run.code == 2
+    assert "is a file; choose another folder" in run.err
+    assert run.err.count("\n") == 1
+
+
+def test_training_showers_in_gev_cannot_hide_an_overlap(simulacra, files, tmp_path):
+    good = read_showers(files / "test.hdf5")
+    gev = VoxelShowers(**{**vars(good), "energies": good.energies / 1000})
+    write_showers(tmp_path / "gev.hdf5", gev)
+    reference = ("--reference", files / "test.hdf5", "--training", tmp_path / "gev.hdf5")
+    run = simulacra("evaluate", files / "train.hdf5", *reference, "--out", tmp_path / "verdict")
+    assert run.code == 2
+    assert "look as if they were in GeV" in run.err
+    assert not (tmp_path / "verdict").exists()

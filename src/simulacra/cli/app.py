@@ -23,6 +23,9 @@ CITATION = """@software{simulacra,
   license = {BSD-3-Clause}
 }"""
 
+_INTERRUPTED = 130
+_INTERRUPTION = "interrupted; nothing was left half-written."
+
 app = typer.Typer(
     name="simulacra",
     help="Generative surrogates in collider physics: train, sample, judge and ship showers.",
@@ -75,20 +78,20 @@ def main() -> None:
         status = app(standalone_mode=False)
     except SimulacraError as error:
         _fail(str(error))
-    except typer.Abort:
-        _fail("interrupted; nothing was left half-written.", code=130)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail(_INTERRUPTION, code=_INTERRUPTED)
     except typer.TyperException as error:
         _fail(_usage(error))
     except (MemoryError, RuntimeError) as error:
         if not _is_about_memory(error):
             raise
         _fail("there is not enough memory for this; use fewer showers or a smaller model.")
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing was left half-written.", code=130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     else:
+        if status == _INTERRUPTED:  # typer has caught Ctrl-C and says nothing
+            _fail(_INTERRUPTION, code=_INTERRUPTED)
         sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -37,11 +37,13 @@ def demo(
     from ..data import embedded, open_showers
     from ..evaluation import evaluate
     from ..evaluation.report import write_report
+    from ..execute import require_writable
     from ..tasks.calorimeter import Surrogate, sample_to_file
     from ..tasks.calorimeter import recipe as named
     from ..tasks.calorimeter.drawing import particles_like
 
     begun = time.monotonic()
+    require_writable(out)
     config = named(recipe)
     if epochs:
         config = apply_settings(config, [f"training.epochs={epochs}"])

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from ..errors import RangeError
 from ..evaluation.verdict import Score, Verdict
-from ..execute import atomic_text
+from ..execute import atomic_text, require_writable
 
 __all__ = ["EXAMPLE", "JUDGE_EXAMPLE", "evaluate", "judge", "scores_csv"]
 
@@ -63,6 +63,7 @@ def evaluate(
     from ..evaluation.report import write_report
 
     chosen = suite_named(suite)
+    require_writable(out)
     names = _names(generated)
     verdicts = []
     for name, path in zip(names, generated, strict=True):

@@ -63,9 +63,10 @@ def sample(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Draw showers from a trained model."""
-    from ..execute import Shard
+    from ..execute import Shard, require_writable
     from ..tasks.calorimeter import Surrogate, find_model, sample_to_file
 
+    require_writable(out.parent)
     surrogate = Surrogate.load(find_model(model))
     particles = _particles(
         surrogate.config.conditions, like, energy, events, spectrum.value, condition or [], seed

@@ -44,6 +44,7 @@ def train(
     from ..config import apply_settings
     from ..data import open_showers
     from ..errors import OutputError
+    from ..execute import require_writable
     from ..tasks.calorimeter import Surrogate, SurrogateConfig
     from ..tasks.calorimeter import recipe as named
 
@@ -56,6 +57,7 @@ def train(
             f"{out}: holds a trained model already; choose another --out, or --resume to go on."
         )
     refuse_foreign(out)
+    require_writable(out)
     surrogate = Surrogate(config)
     with ticker("reading the showers") as tick:
         surrogate.fit(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Fingerprint, find_overlap, refuse_overlap
+from ..data import Fingerprint, Inspection, find_overlap, refuse_overlap
 from ..errors import OverlapError
 from .sample import Observed, Sample
 
@@ -29,6 +29,7 @@ def check_overlap(generated: Observed, reference: Observed, training: Sample | N
 
     Raises:
         OverlapError: if a shower is where it must not be.
+        UnitError: if the training showers look as if they were in GeV.
     """
     copies = len(find_overlap(reference.fingerprint.keys, generated.fingerprint.keys))
     if copies:
@@ -80,6 +81,11 @@ def _digests(value: Any) -> Iterator[str]:
 
 
 def _fingerprint(training: Sample) -> Fingerprint:
-    keys = [c.event_keys()[c.energies.any(axis=1)] for c in training.chunks()]
+    inspection = Inspection(training.geometry, training.name)  # other units hide what is shared
+    keys = []
+    for chunk in training.chunks():
+        inspection.add(chunk)
+        keys.append(chunk.event_keys()[chunk.energies.any(axis=1)])
+    inspection.refuse_gev()
     digests = tuple(filter(None, (training.digest(),)))
     return Fingerprint((training.name,), digests, np.unique(np.concatenate(keys)))
