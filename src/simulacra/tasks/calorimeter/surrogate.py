@@ -110,6 +110,7 @@ class Surrogate:
         model = initialised(lambda: ShowerCascade(self.config.model, layout), seed)
         say("fitting the preprocessing")
         encoded = _encode(model, events, seed, self.config)
+        events.voxels = events.voxels[:0].copy()  # training needs the encoded showers only
         say("training")
         with tempfile.TemporaryDirectory() as nowhere:
             self.history = train(
