@@ -71,6 +71,17 @@ def test_train_sample_evaluate_merge(simulacra, files, model, tmp_path):
     assert not (tmp_path / "v").exists()
 
 
+def test_particles_of_another_detector_are_taken_with_a_warning(simulacra, model, tmp_path):
+    other = ToyShowers(toy_geometry(layers=2)).log_uniform(20, seed=4)
+    write_showers(tmp_path / "other.hdf5", other)
+    out = tmp_path / "f.hdf5"
+    run = simulacra(
+        "sample", model, "--out", out, "--like", tmp_path / "other.hdf5", "--extrapolate"
+    )
+    assert run.code == 0
+    assert 'geometry "toy-2x4x5"; only its incident particles are taken' in run.err
+
+
 def test_training_twice_into_one_folder_needs_resume(simulacra, files, model):
     again = simulacra("train", "photons", "--data", files / "train.hdf5", "--out", model, *SETTINGS)
     assert again.code == 2

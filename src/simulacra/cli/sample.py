@@ -13,6 +13,7 @@ import typer
 from .progress import ticker
 
 if TYPE_CHECKING:
+    from ..data import Geometry
     from ..tasks.calorimeter.drawing import Particles
 
 __all__ = ["EXAMPLE", "sample"]
@@ -71,6 +72,8 @@ def sample(
     particles = _particles(
         surrogate.config.conditions, like, energy, events, spectrum.value, condition or [], seed
     )
+    if like is not None:
+        _warn_of_another_detector(like, surrogate.geometry)
     part = Shard.parse(shard)
     total = len(part.range(len(particles)))
     with ticker("drawing showers") as tick:
@@ -88,6 +91,21 @@ def sample(
         )
     result = {"path": str(out), "events": written, "seed": seed, "shard": shard}
     typer.echo(json.dumps(result) if as_json else f"{out}: {written} showers")
+
+
+def _warn_of_another_detector(like: Path, detector: Geometry) -> None:
+    """Taking particles from a file of another detector is legal, and rarely meant."""
+    import warnings
+
+    from ..data import open_showers
+
+    found = open_showers(like).geometry
+    if found.digest != detector.digest:
+        warnings.warn(
+            f'{like}: is a file of geometry "{found.name}"; only its incident particles are taken, '
+            f'the showers are drawn in "{detector.name}".',
+            stacklevel=2,
+        )
 
 
 def _particles(

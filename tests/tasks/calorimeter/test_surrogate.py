@@ -129,6 +129,20 @@ def test_a_further_condition_is_learned_and_asked_for(toy_showers, tmp_path):
         Surrogate(config).fit(toy_showers)
 
 
+def test_a_direction_and_the_symmetry_exclude_each_other():
+    with pytest.raises(ConfigError, match=r"need model\.equivariant=false"):
+        TINY.updated(conditions=["theta"])
+
+
+def test_the_edge_of_a_sample_is_not_the_edge_of_its_spectrum(tiny):
+    low, high = tiny.manifest["validity"]["ranges"]["incident_energy"]
+    assert len(tiny.sample([0.995 * low, 1.005 * high])) == 2
+    with pytest.raises(RangeError):
+        tiny.sample([0.98 * low])
+    with pytest.raises(RangeError):
+        tiny.sample([1.02 * high])
+
+
 def test_weights_reach_the_training(tiny, toy_showers):
     weight = np.where(np.arange(len(toy_showers)) % 2, 1.5, 0.5)
     weighted = VoxelShowers(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ...config import Config
 from ...generative import CascadeConfig
@@ -36,3 +36,13 @@ class SurrogateConfig(Config):
     training: TrainingConfig = TrainingConfig()
     half_precision: bool = False
     licence: str = "not stated"
+
+    @model_validator(mode="after")
+    def _symmetric_only_along_the_axis(self) -> Self:
+        if self.conditions and self.model.equivariant:
+            reason = (
+                "angles and positions single out a direction: conditions need "
+                "model.equivariant=false"
+            )
+            raise ValueError(reason)
+        return self

@@ -26,7 +26,7 @@ __all__ = ["Surrogate"]
 
 Array = NDArray[Any]
 _CONSTANTS_FROM = 200_000  # events from which preprocessing constants are taken
-_ROUNDING = 1e-6  # conditions may lie this share outside the range
+_SLACK = 0.01  # the edge of a sample is not the edge of its spectrum
 
 
 class Surrogate:
@@ -153,7 +153,7 @@ class Surrogate:
             extrapolate: draw outside the range of the training data too.
 
         Raises:
-            RangeError: if a condition lies outside the range of the training data.
+            RangeError: if a condition lies more than 1 % outside the range of the training data.
             ConfigError: if a condition is missing or unknown.
         """
         energy = np.atleast_1d(np.asarray(incident_energy, np.float32))
@@ -197,7 +197,7 @@ class Surrogate:
         device = require_device(device)
         if not extrapolate:
             self._refuse_outside(table)
-        return draw(
+        tiles = draw(
             model.to(device),
             lambda start, stop: table[start - events.start : stop - events.start],
             events,
@@ -206,6 +206,7 @@ class Surrogate:
             workers=workers,
             device=device,
         )
+        return self._brought_home(tiles)
 
     def condition_table(self, energy: Array, conditions: Mapping[str, ArrayLike]) -> Array:
         """Return the conditions as columns, incident energy in MeV first, ``(events, columns)``.
@@ -340,11 +341,18 @@ class Surrogate:
             raise ArtifactError("the surrogate is not trained yet; call `fit` or `load` first.")
         return self._model, self._geometry
 
+    def _brought_home(self, tiles: Iterator[Drawing]) -> Iterator[Drawing]:
+        """Pass tiles on, and put the model back on the processor when they end."""
+        try:
+            yield from tiles
+        finally:
+            self.model.cpu()
+
     def _refuse_outside(self, table: Array) -> None:
         for column, (name, (low, high)) in zip(
             table.T, self._manifest["validity"]["ranges"].items(), strict=True
         ):
-            slack = _ROUNDING * max(abs(low), abs(high))
+            slack = _SLACK * max(abs(low), abs(high))
             outside = ~((column >= low - slack) & (column <= high + slack))
             if outside.any():
                 worst = column[outside][0]
