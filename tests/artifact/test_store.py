@@ -48,7 +48,7 @@ def test_the_folder_holds_what_it_says_and_no_pickle(tmp_path):
     folder = save_artifact(tmp_path / "m", _artifact())
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["card.md", "events.safetensors", "manifest.json", "weights.safetensors"]
-    assert "| AUC | 0.6000 | 0.0100 | 0.5000 |" in (folder / "card.md").read_text()
+    assert "| AUC | 0.6 | 0.01 | 0.5 |" in (folder / "card.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "events.safetensors", "manifest.json"])

@@ -45,7 +45,7 @@ def _scores(scores: list[Mapping[str, Any]]) -> list[str]:
         return ["- not judged yet; run `simulacra evaluate`"]
     head = ["| score | value | error | floor | protocol |", "|---|---|---|---|---|"]
     rows = [
-        f"| {s['label']} | {s['value']:.4f} | {_number(s.get('error'))} "
+        f"| {s['label']} | {s['value']:.4g} | {_number(s.get('error'))} "
         f"| {_number(s.get('floor'))} | {s.get('protocol', '')} |"
         for s in scores
     ]
@@ -53,7 +53,7 @@ def _scores(scores: list[Mapping[str, Any]]) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else f"{value:.4g}"
 
 
 def _join(sections: list[str]) -> list[str]:

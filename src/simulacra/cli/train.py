@@ -69,7 +69,17 @@ def train(
             progress=tick.epoch,
             stage=tick.stage,
         )
-    words = ["simulacra", "train", recipe, "--data", data.name, "--seed", str(seed)]
+    words = [
+        "simulacra",
+        "train",
+        recipe,
+        "--data",
+        data.name,
+        "--out",
+        out.name,
+        "--seed",
+        str(seed),
+    ]
     words += [word for setting in settings or [] for word in ("--set", setting)]
     surrogate.scored(command=shlex.join(words))  # names of files, not of anybody's folders
     surrogate.save(out)
