@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 
 import matplotlib
@@ -181,3 +182,9 @@ def test_matplotlib_is_left_as_it_was():
     finally:
         matplotlib.rcdefaults()
     assert plots.svg(plots.observable(VERDICT.histograms[:1], ["a"])) == first
+
+
+def test_pictures_do_not_ask_for_packages_that_are_not_declared(monkeypatch):
+    """A core install has no scipy; mplhep would warn, once per histogram, that it wants it."""
+    monkeypatch.setitem(sys.modules, "mplhep.error_estimation", None)
+    plots.observable([HISTOGRAM], ["mine"])

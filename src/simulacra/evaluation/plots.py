@@ -390,7 +390,7 @@ def _step(
         bins=edges,
         ax=axis,
         histtype="step",
-        yerr=False,
+        yerr=np.zeros_like(values),  # the band above is the error; none here would ask for scipy
         color=colour,
         label=label,
         linewidth=1.3,
