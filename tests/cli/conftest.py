@@ -26,6 +26,7 @@ def simulacra(capsys, monkeypatch) -> Callable[..., Outcome]:
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["simulacra", *map(str, arguments)])
         with pytest.raises(SystemExit) as end, warnings.catch_warnings():
+            warnings.simplefilter("always")  # as for a user: a line on stderr
             main()
         printed = capsys.readouterr()
         return Outcome(int(end.value.code or 0), printed.out, printed.err)

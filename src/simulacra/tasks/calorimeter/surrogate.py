@@ -352,8 +352,9 @@ class Surrogate:
         for column, (name, (low, high)) in zip(
             table.T, self._manifest["validity"]["ranges"].items(), strict=True
         ):
-            slack = _SLACK * max(abs(low), abs(high))
-            outside = ~((column >= low - slack) & (column <= high + slack))
+            # energies reach over decades, angles and positions across zero
+            below, above = (low, high) if name == "incident_energy" else (high - low,) * 2
+            outside = ~((column >= low - _SLACK * below) & (column <= high + _SLACK * above))
             if outside.any():
                 worst = column[outside][0]
                 raise RangeError(
