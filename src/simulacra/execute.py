@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import OutputError, RangeError
 
-__all__ = ["Shard", "atomic_path", "atomic_text", "require_writable"]
+__all__ = ["Shard", "atomic_path", "atomic_text", "available_cores", "require_writable"]
 
 
 @contextlib.contextmanager
@@ -73,6 +73,13 @@ def require_writable(folder: Path | str) -> None:
         raise OutputError(f"{folder}: {there} is a file; choose another folder with --out.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: {there} cannot be written; choose another folder with --out.")
+
+
+def available_cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

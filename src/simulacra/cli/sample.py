@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -64,7 +63,7 @@ def sample(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Draw showers from a trained model."""
-    from ..execute import Shard, require_writable
+    from ..execute import Shard, available_cores, require_writable
     from ..tasks.calorimeter import Surrogate, find_model, sample_to_file
 
     require_writable(out.parent)
@@ -84,7 +83,7 @@ def sample(
             seed=seed,
             shard=part,
             batch_size=batch_size,
-            workers=workers or len(os.sched_getaffinity(0)),
+            workers=workers or available_cores(),
             device=device,
             extrapolate=extrapolate,
             progress=lambda done: tick.done(done, total),
