@@ -101,7 +101,7 @@ def test_no_file_names_a_machine() -> None:
 
 def test_a_path_of_a_machine_would_be_seen() -> None:
     assert MACHINE.search("reads /home/somebody/showers.hdf5")
-    assert MACHINE.search('open("/work/else.txt")')
+    assert MACHINE.search('open("/scratch/else.txt")')
     assert not MACHINE.search("docs/data/formats.md and https://example.org/data/file")
     assert HOSTS.search("--extra-index-url something")
 
