@@ -10,7 +10,7 @@ SETTINGS := pyproject.toml constraints.txt
 .PHONY: help demo test lint types fast doctest readme slow bench docs names table minimums wheels clean
 
 help:
-	@echo "make demo      train, sample, judge and draw: one page at the end (ten minutes)"
+	@echo "make demo      train, sample, judge and draw: one page at the end (a few minutes)"
 	@echo "make test      lint, types, fast tests, doctests, README commands"
 	@echo "make docs      executed notebook and the documentation, under site/"
 	@echo "make slow      the tests that take minutes"

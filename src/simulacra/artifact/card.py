@@ -36,8 +36,25 @@ def _versions(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lines(entries: Mapping[str, Any]) -> list[str]:
-    found = [f"- {key.replace('_', ' ')}: {value}" for key, value in entries.items()]
+    found = [f"- {key.replace('_', ' ')}: {_in_words(value)}" for key, value in entries.items()]
     return found or ["- not stated"]
+
+
+def _in_words(value: Any) -> str:
+    """Write ranges with their units and nested facts without Python's braces."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return "; ".join(f"{name} {_range(name, inside)}" for name, inside in value.items())
+
+
+def _range(name: str, value: Any) -> str:
+    if not isinstance(value, list | tuple):
+        return str(value)
+    unit = _UNITS.get(name, "")
+    return f"{value[0]:g} to {value[1]:g} {unit}".rstrip()
+
+
+_UNITS = {"incident_energy": "MeV", "theta": "rad", "phi": "rad", "x": "mm", "y": "mm"}
 
 
 def _scores(scores: list[Mapping[str, Any]]) -> list[str]:
