@@ -18,15 +18,19 @@ __all__ = [
     "SCHEMA_VERSION",
     "ClassifierRecord",
     "Curve",
+    "Diagnosis",
     "ExampleShower",
     "FileInfo",
+    "Finding",
     "Histogram",
+    "Matrix",
     "MeanImage",
+    "Profile",
     "Score",
     "Verdict",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Numbers = tuple[float, ...]
 T = TypeVar("T")
@@ -131,6 +135,111 @@ class Curve:
     x: Numbers
     y: Numbers
     y_error: Numbers | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A quantity of both samples against another one: a mean, a width, a fraction.
+
+    Args:
+        name: key, for example ``longitudinal`` or ``resolution``.
+        label: meaning of the values; plain text, may contain ``$...$`` mathematics.
+        unit: unit of the values; ``""`` for a dimensionless one.
+        x_label: meaning of ``edges``.
+        x_unit: unit of ``edges``; ``""`` for a dimensionless one.
+        edges: edges of the bins in ``x_unit``, shape ``(bins + 1,)``.
+        reference: values of the reference, shape ``(bins,)``; nan where there is none.
+        reference_error: one standard deviation each, shape ``(bins,)``.
+        generated: values of the generated showers, shape ``(bins,)``.
+        generated_error: one standard deviation each, shape ``(bins,)``.
+        log_x: whether the bins are best shown on a logarithmic axis.
+        log_y: whether the values are.
+        note: fitted parameters in words, or what else a reader must know.
+        cannot_see: one sentence on what the profile is blind to.
+    """
+
+    name: str
+    label: str
+    unit: str
+    x_label: str
+    x_unit: str
+    edges: Numbers
+    reference: Numbers
+    reference_error: Numbers
+    generated: Numbers
+    generated_error: Numbers
+    log_x: bool
+    log_y: bool
+    note: str
+    cannot_see: str
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A symmetric table of both samples, such as the correlations of the layers' energies.
+
+    Args:
+        name: key, for example ``layer_correlation``.
+        label: meaning of the values.
+        labels: names of the rows, which are those of the columns, too.
+        reference: values of the reference, shape ``(rows, rows)``.
+        generated: values of the generated showers, shape ``(rows, rows)``.
+        cannot_see: one sentence on what the table is blind to.
+    """
+
+    name: str
+    label: str
+    labels: tuple[str, ...]
+    reference: tuple[Numbers, ...]
+    generated: tuple[Numbers, ...]
+    cannot_see: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What gives the generated showers away to a classifier, and what its ratio can repair.
+
+    Args:
+        classifier: name of the classifier, for example ``high_level``.
+        observables: names of single observables, best tell-tale first.
+        powers: fall of the area under the curve when this observable alone is exchanged at
+            random between the showers, shape of ``observables``.
+        showers: rows of the generated showers that the classifier is surest about.
+        shower_scores: its probability that each of them is of the reference.
+        closure: names of the observables whose separation power was measured again with the
+            generated showers weighted by the classifier's ratio.
+        before: separation power without the weights, shape of ``closure``.
+        after: separation power with them, shape of ``closure``.
+        effective: effective fraction of the generated showers under the weights,
+            ``(sum w)^2 / (n sum w^2)``.
+    """
+
+    classifier: str
+    observables: tuple[str, ...]
+    powers: Numbers
+    showers: tuple[int, ...]
+    shower_scores: Numbers
+    closure: tuple[str, ...]
+    before: Numbers
+    after: Numbers
+    effective: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with the generated showers, named.
+
+    Args:
+        name: key, for example ``layer_scale/2``.
+        sentence: what is wrong, with numbers and units, for people.
+        significance: standard deviations (of equal samples) above nothing.
+        layer: the layer's number in its own detector; None for the whole shower.
+    """
+
+    name: str
+    sentence: str
+    significance: float
+    layer: int | None = None
 
 
 @dataclass(frozen=True)
@@ -244,6 +353,11 @@ class Verdict:
         timing: milliseconds per shower and their hardware, as measured or stated by hand.
         warnings: sentences that a reader must see beside the numbers.
         version: version of the package.
+        profiles: longitudinal and radial profiles, linearity, resolution.
+        matrices: correlations.
+        diagnoses: what gives the showers away, one per classifier that was asked.
+        findings: faults that were recognised, the surest first.
+        size: numbers of parameters ``training`` and ``generation``, where stated.
         created: when, as the caller states it (ISO 8601); ``""`` if not stated.
         schema: version of this layout.
     """
@@ -268,6 +382,11 @@ class Verdict:
     timing: Mapping[str, Any] | None
     warnings: tuple[str, ...]
     version: str
+    profiles: tuple[Profile, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
+    diagnoses: tuple[Diagnosis, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    size: Mapping[str, int] = field(default_factory=dict)
     created: str = ""
     schema: int = SCHEMA_VERSION
 
@@ -296,13 +415,13 @@ class Verdict:
             FileFormatError: if it is of another schema version or not a verdict.
         """
         schema = raw.get("schema") if isinstance(raw, Mapping) else None
-        if schema != SCHEMA_VERSION:
+        if schema not in (1, SCHEMA_VERSION):  # what version 2 added has defaults
             raise FileFormatError(
                 f"expected a verdict of schema version {SCHEMA_VERSION}, found {schema!r}; it was "
                 "written by another version of simulacra or is another file: evaluate again."
             )
         try:
-            return _built(cls, raw)
+            return _built(cls, {**raw, "schema": SCHEMA_VERSION})
         except (KeyError, TypeError, ValueError) as error:
             raise FileFormatError(f"expected a verdict, found something else ({error}).") from None
 
