@@ -76,6 +76,11 @@ class ShowerFile:
         return self._content.dtype
 
     @property
+    def chunk_events(self) -> int:
+        """Showers of one piece that the file compresses as a whole."""
+        return self._content.chunk_events
+
+    @property
     def conditions(self) -> tuple[str, ...]:
         """Names of the conditions besides the incident energy."""
         return self._content.conditions

@@ -85,6 +85,14 @@ class Inspection:
             if rows.min() < 0:
                 self._negative += int(np.count_nonzero(rows < 0))
 
+    def join(self, following: Inspection) -> None:
+        """Take in what another inspection collected from the showers that follow."""
+        self._incident += following._incident
+        self._ratios += following._ratios
+        self._filled += following._filled
+        self._above += following._above
+        self._negative += following._negative
+
     def refuse_gev(self) -> None:
         """Refuse energies that look as if they were in GeV.
 

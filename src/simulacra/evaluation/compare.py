@@ -96,8 +96,8 @@ def mean_images(reference: Observed, generated: Observed) -> tuple[MeanImage, ..
             layer=layer.identity,
             r_edges=layer.r_edges,
             n_alpha=layer.n_alpha,
-            reference=_rows(reference.mean_shower[part].reshape(layer.n_alpha, -1)),
-            generated=_rows(generated.mean_shower[part].reshape(layer.n_alpha, -1)),
+            reference=_rows(reference.images.mean[part].reshape(layer.n_alpha, -1)),
+            generated=_rows(generated.images.mean[part].reshape(layer.n_alpha, -1)),
         )
         for layer, part in zip(geometry.layers, geometry.slices, strict=True)
     )

@@ -189,8 +189,7 @@ def _incident_warnings(generated: Observed, reference: Observed) -> list[str]:
 
 
 def _info(observed: Observed) -> Any:
-    digests = observed.fingerprint.digests
-    return observed.sample.info(digests[0] if digests else "")
+    return observed.sample.info(observed.sample.digest())
 
 
 def _training_info(training: Sample | None) -> Any:

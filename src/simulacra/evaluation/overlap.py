@@ -87,5 +87,4 @@ def _fingerprint(training: Sample) -> Fingerprint:
         inspection.add(chunk)
         keys.append(chunk.event_keys()[chunk.energies.any(axis=1)])
     inspection.refuse_gev()
-    digests = tuple(filter(None, (training.digest(),)))
-    return Fingerprint((training.name,), digests, np.unique(np.concatenate(keys)))
+    return Fingerprint(training.names, training.digests, np.unique(np.concatenate(keys)))

@@ -4,41 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import (
-    Fingerprint,
-    Geometry,
-    Inspection,
-    ShowerFile,
-    VoxelShowers,
-    open_showers,
-)
+from ..data import Fingerprint, Geometry, Inspection, ShowerFile, VoxelShowers
 from ..data.inspection import refuse_bad_values
+from ..data.joined import JoinedFiles, open_joined
 from ..errors import RangeError
-from .observables import ShowerObservables, observe, tiles
+from .observables import ImageSums, ShowerObservables, observe, tiles
+from .passes import over_blocks
 from .verdict import FileInfo
 
 __all__ = ["Observed", "Sample", "Source"]
 
+T = TypeVar("T")
 Array = NDArray[Any]
 
-Source = VoxelShowers | ShowerFile | Path | str
-"""Showers in memory, an opened file, or the path of one."""
+Source = VoxelShowers | ShowerFile | JoinedFiles | Path | str | Sequence[Path | str]
+"""Showers in memory, an opened file, or the path of one or of several that belong together."""
 
 
 class Sample:
-    """Showers that can be read again and again, from memory or from a file.
+    """Showers that can be read again and again, from memory or from files.
 
     Args:
         source: the showers.
-        role: ``generated``, ``reference`` or ``training``.
+        role: ``generated``, ``reference``, ``independent`` or ``training``.
         geometry: detector to read a file with; by default the file's own.
 
     Raises:
@@ -49,46 +47,67 @@ class Sample:
     def __init__(
         self, source: Source, role: str, geometry: str | Path | Geometry | None = None
     ) -> None:
-        if isinstance(source, Path | str):
-            source = open_showers(source, geometry=geometry)
-        self._source = source
+        if isinstance(source, ShowerFile):
+            source = JoinedFiles([source])
+        elif not isinstance(source, VoxelShowers | JoinedFiles):
+            source = open_joined(source, geometry=geometry)
+        self.source: VoxelShowers | JoinedFiles = source
         self.role = role
-        self.name = source.path.name if isinstance(source, ShowerFile) else f"{role} (in memory)"
+        self.name = f"{role} (in memory)" if isinstance(source, VoxelShowers) else source.name
         if self.events == 0:
             raise RangeError(f"{self.name}: expected at least one shower, found none.")
 
     @property
     def events(self) -> int:
         """Number of showers."""
-        return len(self._source)
+        return len(self.source)
 
     @property
     def geometry(self) -> Geometry:
         """The detector."""
-        return self._source.geometry
+        return self.source.geometry
 
     @property
     def provenance(self) -> Mapping[str, Any]:
         """What the file says about its origin."""
-        return self._source.provenance
+        return self.source.provenance
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the files."""
+        if isinstance(self.source, VoxelShowers):
+            return (self.name,)
+        return tuple(f.path.name for f in self.source.files)
+
+    @cached_property
+    def digests(self) -> tuple[str, ...]:
+        """SHA-256 of each file; empty for showers in memory."""
+        return () if isinstance(self.source, VoxelShowers) else self.source.digests()
 
     def digest(self) -> str:
-        """Return the SHA-256 of the file; empty for showers in memory."""
-        return self._source.digest() if isinstance(self._source, ShowerFile) else ""
+        """Return the SHA-256 of the file, or that of several; empty for showers in memory."""
+        if len(self.digests) <= 1:
+            return "".join(self.digests)
+        return hashlib.sha256(" ".join(self.digests).encode()).hexdigest()
 
     def array(self, name: str) -> Array | None:
         """Return a further array of the file, or None if it has none of that name."""
-        source = self._source
-        if isinstance(source, ShowerFile) and name in source.arrays:
-            return source.array(name)
+        if not isinstance(self.source, VoxelShowers) and name in self.source.arrays:
+            return self.source.array(name)
         return None
 
     def chunks(self) -> Iterator[VoxelShowers]:
         """Read all showers piece by piece, in order."""
-        if isinstance(self._source, ShowerFile):
-            yield from self._source.chunks()
+        if isinstance(self.source, VoxelShowers):
+            yield self.source
         else:
-            yield self._source
+            yield from self.source.chunks()
+
+    def over_blocks(
+        self, work: Callable[[VoxelShowers], T], executor: Executor | None = None
+    ) -> Iterator[T]:
+        """Give the results of some work on each block, see :func:`over_blocks`."""
+        return over_blocks(self.source, work, executor)
 
     def rows(self, which: Array) -> VoxelShowers:
         """Return some showers by number, in increasing order of their numbers."""
@@ -113,39 +132,56 @@ class Observed:
     Args:
         sample: the showers.
         observables: one row per shower, after the threshold.
-        mean_shower: weighted mean energy of each voxel in MeV, after the threshold,
-            shape ``(voxels,)``.
-        fingerprint: by what the showers are recognised (before the threshold, without empty
-            ones).
+        images: weighted sums of each voxel, after the threshold.
+        conditions: further conditions by name, shape ``(events,)`` each.
+        keys: key of each shower before the threshold (see ``VoxelShowers.event_keys``), 0 for an
+            empty one, shape ``(events,)``.
         warnings: sentences about what is legal but odd.
     """
 
     sample: Sample
     observables: ShowerObservables
-    mean_shower: NDArray[np.float64]
-    fingerprint: Fingerprint
+    images: ImageSums
+    conditions: Mapping[str, Array]
+    keys: NDArray[np.uint64]
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, sample: Sample, threshold: float) -> Observed:
+    def of(
+        cls,
+        sample: Sample,
+        threshold: float,
+        *,
+        executor: Executor | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Observed:
         """Read a sample once.
+
+        Args:
+            sample: the showers.
+            threshold: voxels below it (MeV) count as empty.
+            executor: where to work on the blocks; by default here. Changes no bit.
+            progress: called with (showers done, showers).
 
         Raises:
             UnitError: if its energies look as if they were in GeV.
             FileFormatError: if a number is no energy, or all showers are empty.
         """
         inspection = Inspection(sample.geometry, sample.name)
-        keys: list[Array] = []
-        total = np.zeros(sample.geometry.voxels)
-        found = []
-        for tile in tiles(_inspected(sample, inspection, keys)):
-            found.append(observe(tile, threshold=threshold))
-            kept = np.where(tile.energies >= threshold, tile.energies, 0)
-            total += tile.weights.astype(np.float64) @ kept.astype(np.float64)
+        found: list[_Glance] = []
+        done = 0
+        for glance in sample.over_blocks(
+            partial(_glance, name=sample.name, threshold=threshold), executor
+        ):
+            inspection.join(glance.inspection)
+            found.append(glance)
+            done += len(glance.observables)
+            if progress is not None:
+                progress(done, sample.events)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # they stand in the verdict
             validation = inspection.result()
-        observables = ShowerObservables.concatenate(found)
+        observables = ShowerObservables.concatenate(g.observables for g in found)
         weight = observables.weight
         sum_of_weights = len(observables) if weight is None else weight.sum()
         if not sum_of_weights > 0:
@@ -156,24 +192,51 @@ class Observed:
         return cls(
             sample=sample,
             observables=observables,
-            mean_shower=total / sum_of_weights,
-            fingerprint=Fingerprint(
-                (sample.name,), tuple(filter(None, (sample.digest(),))), np.unique(_joined(keys))
-            ),
+            images=ImageSums.joined(g.images for g in found),
+            conditions={
+                name: np.concatenate([g.conditions[name] for g in found])
+                for name in found[0].conditions
+                if all(name in g.conditions for g in found)
+            },
+            keys=np.concatenate([g.keys for g in found]),
             warnings=tuple(f"{sample.name}: {sentence}" for sentence in validation.warnings),
         )
 
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """By what the showers are recognised (before the threshold, without empty ones)."""
+        known = np.unique(self.keys[self.keys != 0])
+        return Fingerprint(self.sample.names, self.sample.digests, known)
 
-def _inspected(sample: Sample, inspection: Inspection, keys: list[Array]) -> Iterable[VoxelShowers]:
-    for chunk in sample.chunks():
-        refuse_bad_values(chunk, sample.name)
-        inspection.add(chunk)
-        keys.append(chunk.event_keys()[chunk.energies.any(axis=1)])
-        yield chunk
+    @property
+    def repeated(self) -> int:
+        """Number of showers that are copies of an earlier one; empty ones do not count."""
+        filled = self.keys[self.keys != 0]
+        return len(filled) - len(np.unique(filled))
 
 
-def _joined(keys: list[Array]) -> NDArray[np.uint64]:
-    return np.concatenate([np.zeros(0, np.uint64), *keys])
+@dataclass(frozen=True, eq=False)
+class _Glance:
+    """What is left of one block."""
+
+    observables: ShowerObservables
+    images: ImageSums
+    conditions: dict[str, Array]
+    keys: NDArray[np.uint64]
+    inspection: Inspection
+
+
+def _glance(block: VoxelShowers, *, name: str, threshold: float) -> _Glance:
+    refuse_bad_values(block, name)
+    inspection = Inspection(block.geometry, name)
+    inspection.add(block)
+    return _Glance(
+        observables=observe(block, threshold=threshold),
+        images=ImageSums.joined(ImageSums.of(tile, threshold) for tile in tiles([block])),
+        conditions={key: np.asarray(value) for key, value in block.conditions.items()},
+        keys=np.where(block.energies.any(axis=1), block.event_keys(), np.uint64(0)),
+        inspection=inspection,
+    )
 
 
 def _plain(value: Any) -> Any:
