@@ -1,0 +1,26 @@
+"""Pictures of a verdict: axes filled from its numbers, never computing them.
+
+Every function takes parts of a :class:`~simulacra.evaluation.verdict.Verdict` and returns a
+``matplotlib.figure.Figure`` that belongs to nobody else: no window, no current figure, no setting
+of matplotlib is left behind. :func:`png` and :func:`svg` turn it into bytes.
+"""
+
+from __future__ import annotations
+
+from .canvas import COLOURS, png, svg
+from .histograms import observable
+from .polar import compressed, example_shower, mean_image
+from .scores import roc, separations, training_curves
+
+__all__ = [
+    "COLOURS",
+    "compressed",
+    "example_shower",
+    "mean_image",
+    "observable",
+    "png",
+    "roc",
+    "separations",
+    "svg",
+    "training_curves",
+]
