@@ -60,6 +60,7 @@ class Stream(IntEnum):
     INITIALISATION = 5
     BOOTSTRAP = 6
     SPLIT = 7
+    PLACE = 8
 
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
