@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,23 +25,43 @@ class ImageSums:
         energy: sum of weight times energy in MeV, shape ``(voxels,)``.
         square: sum of (weight times energy) squared in MeV^2, shape ``(voxels,)``.
         filled: sum of the weights of the showers in which a voxel is filled, shape ``(voxels,)``.
+        squared_weight: sum of squared event weights, dimensionless.
+        ring_hits: sum of weight times the number of filled voxels of each ring, layer after
+            layer from the inside out, shape ``(rings,)``.
+        ring_square: sum of the squares of these products, shape ``(rings,)``.
     """
 
     weight: float
     energy: FloatArray
     square: FloatArray
     filled: FloatArray
+    squared_weight: float
+    ring_hits: FloatArray
+    ring_square: FloatArray
 
     @classmethod
     def of(cls, showers: VoxelShowers, threshold: float = 0.0) -> ImageSums:
         """Sum over showers; voxels below the threshold (MeV) count as empty."""
         weight = showers.weights.astype(np.float64)
         kept = np.where(showers.energies >= threshold, showers.energies, 0).astype(np.float64)
+        filled = (kept > 0).astype(np.float64)
+        hits = np.concatenate(
+            [
+                filled[:, part].reshape(len(filled), layer.n_alpha, -1).sum(axis=1)
+                for layer, part in zip(
+                    showers.geometry.layers, showers.geometry.slices, strict=True
+                )
+            ],
+            axis=1,
+        )
         return cls(
             weight=float(weight.sum()),
             energy=weight @ kept,
             square=weight**2 @ kept**2,
-            filled=weight @ (kept > 0).astype(np.float64),
+            filled=weight @ filled,
+            squared_weight=float(weight @ weight),
+            ring_hits=weight @ hits,
+            ring_square=weight**2 @ hits**2,
         )
 
     @classmethod
@@ -54,12 +74,8 @@ class ImageSums:
         parts = list(parts)
         if not parts:
             raise RangeError("expected at least one shower to sum up, got none.")
-        return cls(
-            weight=float(np.sum([p.weight for p in parts])),
-            energy=np.sum([p.energy for p in parts], axis=0),
-            square=np.sum([p.square for p in parts], axis=0),
-            filled=np.sum([p.filled for p in parts], axis=0),
-        )
+        sums = {f.name: np.sum([getattr(p, f.name) for p in parts], axis=0) for f in fields(cls)}
+        return cls(**sums)
 
     @property
     def mean(self) -> FloatArray:
@@ -75,3 +91,14 @@ class ImageSums:
     def occupancy(self) -> FloatArray:
         """Fraction of showers in which a voxel is filled, shape ``(voxels,)``."""
         return self.filled / self.weight
+
+    @property
+    def ring_rate(self) -> FloatArray:
+        """Mean number of filled voxels of each ring, shape ``(rings,)``."""
+        return self.ring_hits / self.weight
+
+    @property
+    def ring_rate_variance(self) -> FloatArray:
+        """Variance of :attr:`ring_rate`, shape ``(rings,)``."""
+        spread = self.ring_square - self.ring_rate**2 * self.squared_weight
+        return np.clip(spread, 0, None) / self.weight**2
