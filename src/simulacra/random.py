@@ -61,6 +61,8 @@ class Stream(IntEnum):
     BOOTSTRAP = 6
     SPLIT = 7
     PLACE = 8
+    BEAM = 9
+    TRANSPORT = 10
 
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
