@@ -16,14 +16,18 @@ from rich.table import Table
 
 from ..data import (
     FORMATS,
+    POINT_FORMATS,
+    PointFile,
     ShowerFile,
     catalog,
     convert_showers,
     datasets,
     energy_between,
+    open_points,
     open_showers,
     split_showers,
 )
+from ..data.pointfiles import holds_points
 from ..errors import RangeError
 from ..units import parse_energy
 
@@ -35,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-FormatName = StrEnum("FormatName", {name: name for name in FORMATS})  # type: ignore[misc]
+FormatName = StrEnum("FormatName", {name: name for name in (*FORMATS, "points")})  # type: ignore[misc]
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="HDF5 files of showers.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An HDF5 file of showers.")]
@@ -52,7 +56,7 @@ ToOption = Annotated[FormatName | None, typer.Option("--to", help="Format to wri
 )
 def info(files: Files, geometry: GeometryOption = None, as_json: JsonOption = False) -> None:
     """Say what is in a file: showers, geometry, columns, provenance. Reads no shower."""
-    found = [_description(open_showers(file, geometry=geometry)) for file in files]
+    found = [_description(_opened(file, geometry)) for file in files]
     if as_json:
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
         return
@@ -76,8 +80,7 @@ def validate(
     for file in files:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # they are in the table
-            result = open_showers(file, geometry=geometry).validate(strict=strict)
-        found.append({"path": str(file), **result.to_dict()})
+            found.append({"path": str(file), **_validated(file, geometry, strict)})
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -100,10 +103,11 @@ def convert(
     as_json: JsonOption = False,
 ) -> None:
     """Write a file in another format, piece by piece; bare energies are in MeV."""
-    source = open_showers(file, geometry=geometry)
+    source = _opened(file, geometry)
     if to is None and energy is None:
         raise RangeError("nothing to do: give --to FORMAT, --energy LOW:HIGH or both.")
-    name = source.format if to is None else to.value
+    own = "points" if source.format in POINT_FORMATS else source.format
+    name = own if to is None else to.value
     target = out or file.with_name(f"{file.stem}-{name}.hdf5")
     keep = None if energy is None else energy_between(*_energy_range(energy))
     events = convert_showers(source, target, format=name, keep=keep)
@@ -133,7 +137,7 @@ def split(
 ) -> None:
     """Split a file into two that share no shower."""
     written = split_showers(
-        open_showers(file, geometry=geometry),
+        _opened(file, geometry),
         out,
         rest,
         fraction=fraction,
@@ -174,14 +178,32 @@ def get(
         typer.echo(f"- {note}")
 
 
-def _description(source: ShowerFile) -> dict[str, Any]:
+def _opened(file: Path, geometry: str | None) -> ShowerFile | PointFile:
+    """Open a file; one of points without a geometry stays one of points."""
+    if geometry is None and holds_points(file):
+        points = open_points(file)
+        if points.geometry is None:
+            return points
+    return open_showers(file, geometry=geometry)
+
+
+def _validated(file: Path, geometry: str | None, strict: bool) -> dict[str, Any]:
+    source = _opened(file, geometry)
+    if isinstance(source, PointFile):
+        return source.validate().to_dict()
+    return source.validate(strict=strict).to_dict()
+
+
+def _description(source: ShowerFile | PointFile) -> dict[str, Any]:
     energy = source.incident_energy()
+    cloud = source if isinstance(source, PointFile) else source.points
     return {
         "path": str(source.path),
         "format": source.format,
-        "geometry": source.geometry.name,
+        "geometry": None if source.geometry is None else source.geometry.name,
         "events": source.events,
-        "voxels": source.geometry.voxels,
+        **({} if cloud is None else {"points": cloud.point_number}),
+        **({} if source.geometry is None else {"voxels": source.geometry.voxels}),
         "dtype": str(source.dtype),
         "conditions": list(source.conditions),
         "weighted": source.weighted,

@@ -2,23 +2,31 @@
 
 from .catalog import DataSet, dataset, datasets, get, verify
 from .files import ShowerFile, open_showers, read_showers
-from .formats import FORMATS
+from .formats import FORMATS, POINT_FORMATS
 from .geometry import Geometry, Layer, geometries, geometry
 from .inspection import Inspection, Validation
 from .overlap import Fingerprint, find_overlap, refuse_overlap
+from .point_inspection import PointValidation
+from .pointfiles import PointFile, open_points, write_points
+from .points import PointShowers
 from .selection import convert_showers, energy_between, filtered, split_showers
 from .shipped import embedded
 from .showers import VoxelShowers
 from .toys import ToyShowers, toy_geometry
+from .voxelize import to_points, voxelize
 from .writing import write_showers
 
 __all__ = [
     "FORMATS",
+    "POINT_FORMATS",
     "DataSet",
     "Fingerprint",
     "Geometry",
     "Inspection",
     "Layer",
+    "PointFile",
+    "PointShowers",
+    "PointValidation",
     "ShowerFile",
     "ToyShowers",
     "Validation",
@@ -33,11 +41,15 @@ __all__ = [
     "geometries",
     "geometry",
     "get",
+    "open_points",
     "open_showers",
     "read_showers",
     "refuse_overlap",
     "split_showers",
+    "to_points",
     "toy_geometry",
     "verify",
+    "voxelize",
+    "write_points",
     "write_showers",
 ]

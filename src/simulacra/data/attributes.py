@@ -38,12 +38,14 @@ def read_attributes(file: h5py.File) -> dict[str, Any]:
     return found
 
 
-def write_attributes(file: h5py.File, where: Geometry, attributes: Mapping[str, Any]) -> None:
+def write_attributes(
+    file: h5py.File, where: Geometry | None, attributes: Mapping[str, Any]
+) -> None:
     """Store provenance, geometry, depths and units in the attributes of a file.
 
     Args:
         file: an HDF5 file open for writing.
-        where: the showers' geometry; a built-in one is stored by name.
+        where: the showers' geometry; a built-in one is stored by name, None not at all.
         attributes: plain strings, numbers and lists of them; mappings are stored as JSON.
 
     Raises:
@@ -60,6 +62,8 @@ def write_attributes(file: h5py.File, where: Geometry, attributes: Mapping[str, 
             )
         file.attrs[name] = stored
     file.attrs["units"] = "MeV, mm, rad"
+    if where is None:
+        return
     file.attrs["geometry"] = _stored_geometry(where)
     depths = np.array([(layer.z_min, layer.z_max) for layer in where.layers])
     if np.isfinite(depths).all():
@@ -76,7 +80,7 @@ def find_geometry(
 
     Args:
         attributes: the file's, see :func:`read_attributes`.
-        voxels: number of voxels of its showers.
+        voxels: number of voxels of its showers; 0 for points, which fit into any.
         path: the file, for messages.
         given: a geometry, the name of a built-in one or a binning XML.
 
@@ -96,13 +100,21 @@ def find_geometry(
     else:
         base = _geometry_by_voxels(voxels, path)
     depths = [attributes.get(name) for name in ("layer_z_min_mm", "layer_z_max_mm")]
-    if base.voxels != voxels or all(depth is None for depth in depths):
+    if voxels == 0 and given is not None and not _lacks_these(base, depths):
+        return base  # points are judged in other voxels than those that the file states
+    if base.voxels != (voxels or base.voxels) or all(depth is None for depth in depths):
         return base
     if not all(isinstance(depth, list) and _numbers(depth) for depth in depths):
         raise FileFormatError(
             f"{path}: expected `layer_z_min_mm` and `layer_z_max_mm` as one number per layer."
         )
     return base.with_depths(*depths)  # type: ignore[arg-type]
+
+
+def _lacks_these(base: Geometry, depths: list[Any]) -> bool:
+    known = np.isfinite(base.z_centres).any()
+    fitting = all(isinstance(depth, list) and len(depth) == len(base.layers) for depth in depths)
+    return fitting and not known
 
 
 def _numbers(values: list[Any]) -> bool:
@@ -156,6 +168,11 @@ def _geometry_by_voxels(voxels: int, path: Path) -> Geometry:
     if len(fits) == 1:
         return fits[0]
     known = ", ".join(f"{found.name} ({found.voxels})" for found in geometries())
+    if voxels == 0:
+        raise FileFormatError(
+            f"{path}: holds points, which are judged in voxels, and the file does not say in "
+            f"which; pass a geometry. Built in are {known}; a binning XML gives any other."
+        )
     raise FileFormatError(
         f"{path}: showers of {voxels} voxels, and the file does not say of which geometry; "
         f"built in are {known}. Pass the file's own binning XML as geometry."

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from ..errors import FileFormatError, RangeError
 from .attributes import find_geometry, read_attributes
-from .formats import Content, Format, format_named, recognise
+from .formats import Content, Format, PointFormat, Rows, format_named, recognise
 from .formats.guard import guarded, open_hdf5, refuse_dangerous, translated
 from .geometry import Geometry
 from .inspection import Inspection, Validation, refuse_bad_values
+from .pointfiles import PointFile
 from .showers import VoxelShowers
 
 __all__ = ["ShowerFile", "open_showers", "read_showers"]
@@ -40,20 +41,34 @@ class ShowerFile:
         provenance: its attributes as plain data.
         arrays: names of the further arrays stored beside the showers.
         energy_scale: factor on the voxel energies, dimensionless.
+        axis: x and y of the shower axis in the coordinates of a file of points, in mm.
     """
 
     def __init__(
         self,
         path: Path,
         *,
-        format: Format,
+        format: Format | PointFormat,
         content: Content,
         geometry: Geometry,
         provenance: dict[str, Any],
         arrays: tuple[str, ...] = (),
         energy_scale: float = 1.0,
+        axis: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         self.path = path
+        self.points: PointFile | None = None
+        if isinstance(format, PointFormat):
+            self.points = PointFile(
+                path,
+                format=format,
+                content=content,
+                provenance=provenance,
+                geometry=geometry,
+                arrays=arrays,
+                energy_scale=energy_scale,
+                axis=axis,
+            )
         self.format = format.name
         self.geometry = geometry
         self.provenance = provenance
@@ -227,9 +242,7 @@ class ShowerFile:
             yield file
 
     def _read(self, file: h5py.File, start: int, stop: int, *, strict: bool) -> VoxelShowers:
-        rows = format_named(self.format).rows(file, self.geometry, start, stop)
-        if self.energy_scale != 1.0:
-            rows.energies[...] *= rows.energies.dtype.type(self.energy_scale)
+        rows = self._rows(file, start, stop)
         showers = VoxelShowers(
             energies=rows.energies,
             incident_energy=rows.incident_energy,
@@ -237,12 +250,24 @@ class ShowerFile:
             conditions=rows.conditions,
             weight=rows.weight,
             provenance=self.provenance,
+            lost=rows.lost,
         )
         refuse_bad_values(showers, f"{self.path}", first=start, strict=strict)
         return showers
 
+    def _rows(self, file: h5py.File, start: int, stop: int) -> Rows:
+        layout = format_named(self.format)
+        if self.points is not None:
+            return self.points.voxel_rows(file, self.geometry, start, stop)
+        if isinstance(layout, PointFormat):
+            raise FileFormatError(f"{self.path}: {self.format} is no layout of voxels.")
+        rows = layout.rows(file, self.geometry, start, stop)
+        if self.energy_scale != 1.0:
+            rows.energies[...] *= rows.energies.dtype.type(self.energy_scale)
+        return rows
+
     def _step(self) -> int:
-        row = max(1, self._content.voxels) * self.dtype.itemsize
+        row = self.geometry.voxels * self.dtype.itemsize
         aligned = self._content.chunk_events
         return max(1, _CHUNK_BYTES // row // aligned) * aligned
 
@@ -253,10 +278,13 @@ def open_showers(
     geometry: str | Path | Geometry | None = None,
     format: str | None = None,
     energy_scale: float = 1.0,
+    axis: tuple[float, float] = (0.0, 0.0),
 ) -> ShowerFile:
     """Open a file of showers without reading any.
 
     Keys, shapes, dtypes and links are checked here; numbers are checked when they are read.
+    A file of points is read as voxels of the geometry; the points themselves are in ``points`` of
+    the result.
 
     Args:
         path: an HDF5 file of one of the known formats.
@@ -265,6 +293,7 @@ def open_showers(
         format: name of the format; by default found from the keys.
         energy_scale: factor on the voxel energies, dimensionless; for example ``1 / 0.033`` to
             correct Par04's deposited energies for the sampling fraction.
+        axis: x and y of the shower axis in the coordinates of a file of points, in mm.
 
     Raises:
         FileFormatError: if the file is missing, damaged, dangerous or of no known format, or
@@ -284,7 +313,8 @@ def open_showers(
             )
         provenance = read_attributes(file)
         found = find_geometry(provenance, content.voxels, path, geometry)
-        layout.check_geometry(file, found)
+        if isinstance(layout, Format):
+            layout.check_geometry(file, found)
         extra = file.get("arrays")
         arrays = tuple(map(str, extra)) if isinstance(extra, h5py.Group) else ()
     return ShowerFile(
@@ -295,6 +325,7 @@ def open_showers(
         provenance=provenance,
         arrays=arrays,
         energy_scale=energy_scale,
+        axis=axis,
     )
 
 

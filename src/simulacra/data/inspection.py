@@ -9,16 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FileFormatError, UnitError
+from ..errors import FileFormatError, RangeError, UnitError
 from .geometry import Geometry, geometries
 from .showers import VoxelShowers
 
-__all__ = ["Inspection", "Validation", "refuse_bad_values"]
+__all__ = [
+    "Inspection",
+    "Validation",
+    "refuse_bad_values",
+    "refuse_gev_ratio",
+    "refuse_rows",
+]
 
 _ROUNDING_OF_THRESHOLD = 1e-3
 _ROUNDING_OF_INCIDENT = 1e-6
 _RATIO_OF_GEV_INCIDENT = 100.0
 _RATIO_OF_GEV_SHOWERS = 3e-3
+_RATIO_OF_GEV_INCIDENT_POINTS = 5.0
+"""Point clouds are often deposited energies, some 0.03 of the incident ones if units agree."""
+_LOST_AT_MOST = 0.5
+_LOST_UNSAID = 1e-3
 _LOWEST_INCIDENT = {
     "calochallenge-1-photons": 256.0,
     "calochallenge-1-pions": 256.0,
@@ -70,6 +80,7 @@ class Inspection:
     source: str
     _ratios: list[NDArray[np.float64]] = field(default_factory=list)
     _incident: list[NDArray[np.float64]] = field(default_factory=list)
+    _lost: list[NDArray[np.float64]] = field(default_factory=list)
     _filled: int = 0
     _above: int = 0
     _negative: int = 0
@@ -79,6 +90,8 @@ class Inspection:
         incident = part.incident_energy.astype(np.float64)
         self._incident.append(incident)
         self._ratios.append(_totals(part.energies) / incident)
+        if part.lost is not None:
+            self._lost.append(np.asarray(part.lost, np.float64))
         for rows in _slabs(part.energies):
             self._filled += int(np.count_nonzero(rows > 0))
             self._above += int(np.count_nonzero(rows >= self.geometry.threshold))
@@ -89,6 +102,7 @@ class Inspection:
         """Take in what another inspection collected from the showers that follow."""
         self._incident += following._incident
         self._ratios += following._ratios
+        self._lost += following._lost
         self._filled += following._filled
         self._above += following._above
         self._negative += following._negative
@@ -111,9 +125,11 @@ class Inspection:
         Raises:
             FileFormatError: if there is no shower, or all are empty.
             UnitError: if energies look as if they were in GeV, unless ``trust_units``.
+            RangeError: if most of the energy of point clouds lies outside the voxels.
         """
         if not self._incident:
             raise FileFormatError(f"{self.source}: has no showers; expected at least one.")
+        self._refuse_lost()
         incident, ratios = np.concatenate(self._incident), np.concatenate(self._ratios)
         if not (ratios > 0).any():
             raise FileFormatError(
@@ -137,13 +153,7 @@ class Inspection:
         return found
 
     def _refuse_gev(self, incident: NDArray[np.float64], response: float) -> None:
-        if response > _RATIO_OF_GEV_INCIDENT or response < _RATIO_OF_GEV_SHOWERS:
-            culprit = "incident energies" if response > 1 else "showers"
-            raise UnitError(
-                f"{self.source}: E_tot / E_inc has the median {response:.3g}, expected about 1; "
-                f"the {culprit} look as if they were in GeV. Both are to be in MeV: multiply "
-                f"the {culprit} by 1000."
-            )
+        refuse_gev_ratio(self.source, response, points=bool(self._lost))
         if self._looks_like_gev(incident):
             raise UnitError(
                 f"{self.source}: incident energies of {incident.min():.4g} to "
@@ -163,7 +173,7 @@ class Inspection:
         return same[0] if same else None
 
     def _oddities(self, incident: NDArray[np.float64], response: float) -> list[str]:
-        found = []
+        found = self._lost_sentences()
         if self._negative:
             found.append(self._negative_sentence())
         if not 0.2 < response < 2:
@@ -180,10 +190,60 @@ class Inspection:
             )
         return found
 
+    def _lost_fractions(self) -> tuple[float, float]:
+        """Return the lost fraction of all energy and the median of a shower's."""
+        lost = np.concatenate([np.zeros(0), *self._lost])
+        kept = np.concatenate(self._ratios) * np.concatenate(self._incident)
+        if len(lost) != len(kept) or not lost.any():
+            return 0.0, 0.0
+        total = lost + kept
+        parts = np.divide(lost, total, out=np.zeros_like(lost), where=total > 0)
+        return float(lost.sum() / total.sum()), float(np.median(parts))
+
+    def _refuse_lost(self) -> None:
+        fraction, _ = self._lost_fractions()
+        if not fraction <= _LOST_AT_MOST:
+            raise RangeError(
+                f"{self.source}: {fraction:.3g} of the points' energy lies outside the voxels of "
+                f'"{self.geometry.name}", at most {_LOST_AT_MOST} is tolerated. Expected x and y '
+                "from the shower axis and the depth z from the calorimeter's face, all in mm: is "
+                "it another unit, frame or order of the axes?"
+            )
+
+    def _lost_sentences(self) -> list[str]:
+        fraction, median = self._lost_fractions()
+        if fraction <= _LOST_UNSAID:
+            return []
+        return [
+            f"{fraction:.3g} of the points' energy lies outside the voxels of "
+            f'"{self.geometry.name}" (median of a shower {median:.3g}); no score of voxels sees it.'
+        ]
+
     def _negative_sentence(self) -> str:
         return (
             f"{self._negative} voxels are negative within rounding; the threshold cuts them in an "
             "evaluation, training refuses them."
+        )
+
+
+def refuse_gev_ratio(source: str, response: float, *, points: bool = False) -> None:
+    """Refuse a median of E_tot / E_inc that only different units explain.
+
+    Args:
+        source: what the showers are called in the message.
+        response: the median, dimensionless.
+        points: whether the showers are point clouds, which are often deposited energies.
+
+    Raises:
+        UnitError: if one of the two is in GeV by the look of it.
+    """
+    highest = _RATIO_OF_GEV_INCIDENT_POINTS if points else _RATIO_OF_GEV_INCIDENT
+    if response > highest or response < _RATIO_OF_GEV_SHOWERS:
+        culprit = "incident energies" if response > 1 else "showers"
+        raise UnitError(
+            f"{source}: E_tot / E_inc has the median {response:.3g}, expected about 1; "
+            f"the {culprit} look as if they were in GeV. Both are to be in MeV: multiply "
+            f"the {culprit} by 1000."
         )
 
 
@@ -208,8 +268,8 @@ def refuse_bad_values(
     if showers.weight is not None:
         columns["weight"] = showers.weight
     for name, column in columns.items():
-        _refuse(~np.isfinite(column), column, f"{name} that is not a number", source, first)
-    _refuse(incident <= 0, incident, "incident energy that is not above 0 MeV", source, first)
+        refuse_rows(~np.isfinite(column), column, f"{name} that is not a number", source, first)
+    refuse_rows(incident <= 0, incident, "incident energy that is not above 0 MeV", source, first)
     with np.errstate(all="ignore"):
         totals = _totals(showers.energies)
     if not np.isfinite(totals).all():
@@ -238,10 +298,24 @@ def _refuse_negative(showers: VoxelShowers, source: str, first: int, *, strict: 
         if strict
         else "negative voxel beyond rounding; is it noise, or the output of a network?"
     )
-    _refuse(bad, lowest, reason, source, first)
+    refuse_rows(bad, lowest, reason, source, first)
 
 
-def _refuse(bad: NDArray[Any], values: NDArray[Any], what: str, source: str, first: int) -> None:
+def refuse_rows(
+    bad: NDArray[Any], values: NDArray[Any], what: str, source: str, first: int
+) -> None:
+    """Refuse showers by one number each, naming the first.
+
+    Args:
+        bad: which showers, shape ``(events,)``.
+        values: the numbers, shape ``(events,)``.
+        what: what is wrong with them.
+        source: what the showers are called.
+        first: number of the first of these showers in the source.
+
+    Raises:
+        FileFormatError: if there is a bad one.
+    """
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise FileFormatError(

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RangeError
+from ..errors import FileFormatError, RangeError
 from ..execute import atomic_path
 from .files import ShowerFile
+from .formats.points import Points
+from .pointfiles import PointFile, write_points
+from .points import PointShowers
 from .showers import VoxelShowers
 from .writing import write_showers
 
 __all__ = ["Predicate", "convert_showers", "energy_between", "filtered", "split_showers"]
 
-Predicate = Callable[[VoxelShowers], NDArray[np.bool_]]
+Showers = TypeVar("Showers", VoxelShowers, PointShowers)
+
+Predicate = Callable[[VoxelShowers | PointShowers], NDArray[np.bool_]]
 """Says for each shower whether it is kept, shape ``(events,)``."""
 
 
@@ -34,13 +39,14 @@ def energy_between(low: float, high: float) -> Predicate:
     if not low < high:
         raise RangeError(f"expected an energy range low < high in MeV, got {low} to {high}.")
 
-    def keep(part: VoxelShowers) -> NDArray[np.bool_]:
-        return (part.incident_energy >= low) & (part.incident_energy < high)
+    def keep(part: VoxelShowers | PointShowers) -> NDArray[np.bool_]:
+        kept: NDArray[np.bool_] = (part.incident_energy >= low) & (part.incident_energy < high)
+        return kept
 
     return keep
 
 
-def filtered(parts: Iterable[VoxelShowers], keep: Predicate) -> Iterator[VoxelShowers]:
+def filtered(parts: Iterable[Showers], keep: Predicate) -> Iterator[Showers]:
     """Yield of each part the showers to keep; parts of which none is kept are left out."""
     for part in parts:
         mask = keep(part)
@@ -51,9 +57,16 @@ def filtered(parts: Iterable[VoxelShowers], keep: Predicate) -> Iterator[VoxelSh
 
 
 def convert_showers(
-    source: ShowerFile, out: Path | str, *, format: str, keep: Predicate | None = None
+    source: ShowerFile | PointFile,
+    out: Path | str,
+    *,
+    format: str,
+    keep: Predicate | None = None,
 ) -> int:
     """Write a file in another format (or the same), in bounded memory.
+
+    Points stay points if they are written as such; into any other format go the voxels of the
+    geometry that the file was opened with.
 
     Args:
         source: the file to read.
@@ -72,14 +85,24 @@ def convert_showers(
     """
     _refuse_same(source.path, Path(out))
     source.refuse_gev()
-    parts = source.chunks() if keep is None else filtered(source.chunks(), keep)
+
+    def chosen(parts: Iterable[Showers]) -> Iterator[Showers]:
+        return iter(parts) if keep is None else filtered(parts, keep)
+
+    cloud = _cloud(source)
+    if cloud is not None and format == Points.name:
+        return _write_cloud(source, out, chosen(cloud.chunks()), {})
     return write_showers(
-        out, parts, format=format, attributes=_history(source), arrays=_arrays(source)
+        out,
+        chosen(_voxelised(source).chunks()),
+        format=format,
+        attributes=_history(source),
+        arrays=_arrays(source),
     )
 
 
 def split_showers(
-    source: ShowerFile,
+    source: ShowerFile | PointFile,
     first: Path | str,
     second: Path | str,
     *,
@@ -98,7 +121,8 @@ def split_showers(
         events: number of showers that go into ``first``; give this or ``fraction``.
         seed: which showers are chosen; by default the first ones by position, as the official
             splits of public data sets are made.
-        format: name of the format to write; by default that of the source.
+        format: name of the format to write; by default that of the source, ``points`` for
+            points.
 
     Returns:
         The number of showers in each.
@@ -114,17 +138,19 @@ def split_showers(
     chosen = _choice(source.events, fraction, events, seed)
     source.refuse_gev()
     history = _history(source) | {"split_seed": "by position" if seed is None else str(seed)}
+    cloud = _cloud(source)
     with atomic_path(first) as path_a, atomic_path(second) as path_b:
-        written = [
-            write_showers(
-                path,
-                _picked(source, mask),
-                format=format or source.format,
-                attributes=history | {"split_part": part},
-                arrays=_arrays(source),
+        written = []
+        for path, mask, part in ((path_a, chosen, "first"), (path_b, ~chosen, "second")):
+            more = history | {"split_part": part}
+            if cloud is not None and format in (None, Points.name):
+                written.append(_write_cloud(source, path, _picked(cloud.chunks(), mask), more))
+                continue
+            parts = _picked(_voxelised(source).chunks(), mask)
+            arrays, layout = _arrays(source), format or source.format
+            written.append(
+                write_showers(path, parts, format=layout, attributes=more, arrays=arrays)
             )
-            for path, mask, part in ((path_a, chosen, "first"), (path_b, ~chosen, "second"))
-        ]
     return written[0], written[1]
 
 
@@ -146,21 +172,49 @@ def _choice(
     return chosen
 
 
-def _picked(source: ShowerFile, mask: NDArray[np.bool_]) -> Iterator[VoxelShowers]:
+def _picked(parts: Iterable[Showers], mask: NDArray[np.bool_]) -> Iterator[Showers]:
     start = 0
-    for part in source.chunks():
+    for part in parts:
         kept = mask[start : start + len(part)]
         start += len(part)
         if kept.any():
             yield part.select(kept)
 
 
-def _history(source: ShowerFile) -> dict[str, Any]:
+def _cloud(source: ShowerFile | PointFile) -> PointFile | None:
+    return source if isinstance(source, PointFile) else source.points
+
+
+def _write_cloud(
+    source: ShowerFile | PointFile,
+    out: Path | str,
+    parts: Iterator[PointShowers],
+    attributes: dict[str, Any],
+) -> int:
+    return write_points(
+        out,
+        parts,
+        geometry=source.geometry,
+        attributes=_history(source) | attributes,
+        arrays=_arrays(source),
+    )
+
+
+def _voxelised(source: ShowerFile | PointFile) -> ShowerFile:
+    if isinstance(source, PointFile):
+        raise FileFormatError(
+            f"{source.path}: holds points; they become voxels in a geometry only. Pass one, or "
+            "write the format points."
+        )
+    return source
+
+
+def _history(source: ShowerFile | PointFile) -> dict[str, Any]:
     """Provenance to add: where the showers were taken from."""
     return {"made_from": source.path.name}
 
 
-def _arrays(source: ShowerFile) -> dict[str, NDArray[Any]]:
+def _arrays(source: ShowerFile | PointFile) -> dict[str, NDArray[Any]]:
     return {name: source.array(name) for name in source.arrays}
 
 

@@ -38,6 +38,8 @@ class VoxelShowers:
         conditions: further conditions by name (see :data:`CONDITIONS`), shape ``(events,)``.
         weight: event weights, dimensionless, shape ``(events,)``; may be negative. Default 1.
         provenance: where the showers come from: plain strings and numbers.
+        lost: energy in MeV that lies outside the voxels, where these are known to be sums of
+            points, shape ``(events,)``; None otherwise.
 
     Raises:
         ShapeError: if an array does not fit the geometry or the number of events.
@@ -49,6 +51,7 @@ class VoxelShowers:
     conditions: Mapping[str, Array] = field(default_factory=dict)
     weight: Array | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    lost: Array | None = None
 
     def __post_init__(self) -> None:
         if self.energies.ndim != 2 or self.energies.shape[1] != self.geometry.voxels:
@@ -57,6 +60,8 @@ class VoxelShowers:
         arrays = {"incident_energy": self.incident_energy, **self.conditions}
         if self.weight is not None:
             arrays["weight"] = self.weight
+        if self.lost is not None:
+            arrays["lost"] = self.lost
         for name, array in arrays.items():
             if array.shape != (events,):
                 raise ShapeError(
@@ -80,6 +85,7 @@ class VoxelShowers:
             incident_energy=self.incident_energy[which],
             conditions={name: array[which] for name, array in self.conditions.items()},
             weight=None if self.weight is None else self.weight[which],
+            lost=None if self.lost is None else self.lost[which],
         )
 
     def thresholded(self, threshold: float | None = None) -> VoxelShowers:
@@ -105,8 +111,8 @@ class VoxelShowers:
     def concatenate(cls, parts: Iterable[VoxelShowers]) -> VoxelShowers:
         """Join showers of one detector, in order.
 
-        Conditions and weights are kept only where every part has them; the provenance is the
-        first part's.
+        Conditions, weights and lost energies are kept only where every part has them; the
+        provenance is the first part's.
 
         Raises:
             ShapeError: if the detectors differ.
@@ -121,6 +127,7 @@ class VoxelShowers:
             raise ShapeError(f"expected showers of one geometry, got {names}.")
         shared = [n for n in first.conditions if all(n in part.conditions for part in parts)]
         weighted = any(part.weight is not None for part in parts)
+        lost = [part.lost for part in parts if part.lost is not None]
         return cls(
             energies=np.concatenate([part.energies for part in parts]),
             incident_energy=np.concatenate([part.incident_energy for part in parts]),
@@ -128,6 +135,7 @@ class VoxelShowers:
             conditions={n: np.concatenate([part.conditions[n] for part in parts]) for n in shared},
             weight=np.concatenate([part.weights for part in parts]) if weighted else None,
             provenance=first.provenance,
+            lost=np.concatenate(lost) if len(lost) == len(parts) else None,
         )
 
 

@@ -9,13 +9,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..errors import RangeError, ShapeError
+from ..errors import FileFormatError, RangeError, ShapeError
 from ..execute import atomic_path
 from .attributes import write_attributes
-from .formats import format_named
+from .formats import PointFormat, format_named
 from .formats.dense import rows_per_chunk
+from .formats.points import Points
+from .pointfiles import write_points
 from .showers import VoxelShowers
 from .sink import Hdf5Sink
+from .voxelize import to_points
 
 __all__ = ["write_showers"]
 
@@ -37,7 +40,8 @@ def write_showers(
     Args:
         path: the file to write; a file that stands there is replaced at the end.
         parts: showers, or an iterable of showers of one geometry with the same conditions.
-        format: name of the layout, see ``FORMATS``.
+        format: name of the layout, see ``FORMATS``; ``points`` puts a point into the middle of
+            each voxel that has energy.
         attributes: further provenance (plain strings, numbers, lists); it overrides that of
             the first part.
         arrays: further numeric arrays to store beside the showers, by name (for example
@@ -51,6 +55,7 @@ def write_showers(
         ShapeError: if the parts differ in geometry, conditions or weights, or the format cannot
             hold the geometry.
         OutputError: if the folder cannot be written or the disk is full.
+        FileFormatError: if the format is one that is only read.
         UnknownNameError: if the format is not known.
     """
     layout = format_named(format)
@@ -58,6 +63,13 @@ def write_showers(
     first = next((part for part in stream if len(part)), None)
     if first is None:
         raise RangeError(f"{path}: there are no showers to write; expected at least one.")
+    if isinstance(layout, PointFormat):
+        if not isinstance(layout, Points):
+            raise FileFormatError(f"{path}: the format {layout.name} is only read; write points.")
+        clouds = (to_points(part) for part in _alike(chain([first], stream), first, 1))
+        return write_points(
+            path, clouds, geometry=first.geometry, attributes=attributes, arrays=arrays
+        )
     dtype = first.energies.dtype
     written = 0
     with atomic_path(path) as temporary, Hdf5Sink(temporary) as sink:

@@ -6,39 +6,58 @@ import h5py
 
 from ...errors import FileFormatError, UnknownNameError
 from .calochallenge import CaloChallenge
+from .caloclouds import CaloClouds
 from .contract import Content, Format, Rows
 from .guard import plain
 from .lemurs import Lemurs
+from .points import PointFormat, Points
+from .showerdata import ShowerData
 from .sparse import Sparse
 
-__all__ = ["FORMATS", "Content", "Format", "Rows", "format_named", "recognise"]
+__all__ = [
+    "FORMATS",
+    "POINT_FORMATS",
+    "Content",
+    "Format",
+    "PointFormat",
+    "Rows",
+    "format_named",
+    "recognise",
+]
 
 FORMATS: dict[str, Format] = {known.name: known for known in (CaloChallenge(), Lemurs(), Sparse())}
-"""Every format by its name on the command line."""
+"""Every format of voxels by its name on the command line."""
+
+POINT_FORMATS: dict[str, PointFormat] = {
+    known.name: known for known in (Points(), ShowerData(), CaloClouds())
+}
+"""Every format of point clouds by its name; only ``points`` is written."""
+
+_ALL: dict[str, Format | PointFormat] = {**FORMATS, **POINT_FORMATS}
 
 
-def format_named(name: str) -> Format:
+def format_named(name: str) -> Format | PointFormat:
     """Return a format by name.
 
     Raises:
         UnknownNameError: if there is none of that name.
     """
-    if name not in FORMATS:
-        raise UnknownNameError("format", name, FORMATS)
-    return FORMATS[name]
+    if name not in _ALL:
+        raise UnknownNameError("format", name, _ALL)
+    return _ALL[name]
 
 
-def recognise(file: h5py.File) -> Format:
+def recognise(file: h5py.File) -> Format | PointFormat:
     """Find the format of an open file from its keys.
 
     Raises:
         FileFormatError: naming the keys that are missing and those that are there.
     """
     keys = set(file)
-    for known in FORMATS.values():
+    for known in _ALL.values():
         if known.required <= keys:
             return known
-    closest = max(FORMATS.values(), key=lambda known: len(known.required & keys))
+    closest = max(_ALL.values(), key=lambda known: len(known.required & keys))
     missing = ", ".join(f"`{key}`" for key in sorted(closest.required - keys))
     there = ", ".join(plain(key, 40) for key in sorted(keys)[:12]) or "nothing"
     raise FileFormatError(

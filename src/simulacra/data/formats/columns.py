@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FileFormatError, ShapeError
+from ..points import PointShowers
 from ..showers import CONDITIONS, VoxelShowers
 from .guard import plain
 
@@ -25,6 +26,9 @@ class Columns:
         incident_energy: key of the incident energies in MeV.
         conditions: key by condition name, where it differs from the name.
         trailing: whether the incident energies are written as ``(events, 1)``.
+        unit: of the incident energies, in MeV.
+        direction: key of the incident particle's direction in the shower's frame, shape
+            ``(events, 3)``, of which theta and phi are the angles; empty if there is none.
     """
 
     def __init__(
@@ -33,14 +37,19 @@ class Columns:
         conditions: Mapping[str, str] | None = None,
         *,
         trailing: bool = False,
+        unit: float = 1.0,
+        direction: str = "",
     ) -> None:
         self.incident_energy = incident_energy
+        self.unit = unit
+        self.direction = direction
         self.keys = {name: name for name in CONDITIONS} | dict(conditions or {})
         self.trailing = trailing
 
     def present(self, file: h5py.File) -> tuple[str, ...]:
         """Return the names of the conditions that the file has."""
-        return tuple(name for name, key in self.keys.items() if key in file)
+        angles = ("theta", "phi") if self.direction in file else ()
+        return tuple(name for name, key in self.keys.items() if key in file or name in angles)
 
     def weighted(self, file: h5py.File) -> bool:
         """Tell whether the file has event weights."""
@@ -66,18 +75,28 @@ class Columns:
                     f"{file.filename}: `{key}` has {dataset.shape[0]} entries for {events} "
                     "showers; expected one per shower. Were two files mixed up?"
                 )
+        if self.direction in file:
+            directions = required_dataset(file, self.direction)
+            if directions.shape != (events, 3):
+                raise ShapeError(
+                    f"{file.filename}: `{self.direction}` has shape {directions.shape}; expected "
+                    f"({events}, 3), one direction per shower."
+                )
 
     def read(
         self, file: h5py.File, start: int, stop: int
     ) -> tuple[NDArray[Any], dict[str, NDArray[Any]], NDArray[Any] | None]:
         """Return incident energy in MeV, conditions and weights of showers start to stop."""
+        angles = _angles(file, self.direction, start, stop) if self.direction in file else {}
         conditions = {
-            name: _column(file, self.keys[name], start, stop) for name in self.present(file)
+            name: angles[name] if name in angles else _column(file, self.keys[name], start, stop)
+            for name in self.present(file)
         }
         weight = _column(file, "weights", start, stop) if self.weighted(file) else None
-        return _column(file, self.incident_energy, start, stop), conditions, weight
+        energy = _column(file, self.incident_energy, start, stop)
+        return energy * energy.dtype.type(self.unit), conditions, weight
 
-    def create(self, file: h5py.File, first: VoxelShowers) -> None:
+    def create(self, file: h5py.File, first: VoxelShowers | PointShowers) -> None:
         """Make empty columns for showers like ``first``.
 
         Raises:
@@ -95,16 +114,16 @@ class Columns:
                 shuffle=True,
             )
 
-    def append(self, file: h5py.File, part: VoxelShowers) -> None:
+    def append(self, file: h5py.File, part: VoxelShowers | PointShowers) -> None:
         """Add the columns of ``part`` at the end."""
         for key, array in self._arrays(part).items():
             append_rows(file[key], array.reshape(-1, *file[key].shape[1:]))
 
     def _keys(self, file: h5py.File) -> list[str]:
-        conditions = [self.keys[name] for name in self.present(file)]
+        conditions = [key for key in self.keys.values() if key in file]
         return [self.incident_energy, *conditions, *(["weights"] if "weights" in file else [])]
 
-    def _arrays(self, part: VoxelShowers) -> dict[str, NDArray[Any]]:
+    def _arrays(self, part: VoxelShowers | PointShowers) -> dict[str, NDArray[Any]]:
         unknown = [name for name in part.conditions if name not in self.keys]
         if unknown:
             raise FileFormatError(
@@ -145,6 +164,12 @@ def append_rows(dataset: h5py.Dataset, rows: NDArray[Any]) -> None:
 def native(array: NDArray[Any]) -> NDArray[Any]:
     """Return the array in this machine's byte order."""
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _angles(file: h5py.File, key: str, start: int, stop: int) -> dict[str, NDArray[Any]]:
+    """Return polar angle and azimuth of directions in rad, of any length; 0 for none."""
+    x, y, z = np.asarray(file[key][start:stop], np.float64).T
+    return {"theta": np.arctan2(np.hypot(x, y), z), "phi": np.arctan2(y, x)}
 
 
 def _column(file: h5py.File, key: str, start: int, stop: int) -> NDArray[Any]:

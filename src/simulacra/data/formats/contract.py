@@ -28,6 +28,7 @@ class Content:
         conditions: names of the conditions besides the incident energy.
         weighted: whether the file has event weights.
         chunk_events: showers that lie together on disk; read in multiples of it.
+        points: number of points of all showers together, padding included; 0 for voxels.
     """
 
     events: int
@@ -36,6 +37,7 @@ class Content:
     conditions: tuple[str, ...]
     weighted: bool
     chunk_events: int
+    points: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,15 @@ class Rows:
         incident_energy: in MeV, shape ``(events,)``.
         conditions: by name, shape ``(events,)`` each.
         weight: event weights, shape ``(events,)``, or None.
+        lost: energy outside the voxels in MeV, shape ``(events,)``, where they were summed from
+            points; else None.
     """
 
     energies: NDArray[Any]
     incident_energy: NDArray[Any]
     conditions: dict[str, NDArray[Any]]
     weight: NDArray[Any] | None
+    lost: NDArray[Any] | None = None
 
 
 class Format(ABC):

@@ -135,7 +135,9 @@ def _refuse_dataset(dataset: h5py.Dataset, path: Path) -> None:
             "refused. Copy the data into one file (h5repack)."
         )
     text = h5py.check_string_dtype(dataset.dtype) is not None  # harmless, never read
-    if not text and (dataset.dtype.kind not in "fiub" or dataset.dtype.hasobject):
+    ragged = h5py.check_vlen_dtype(dataset.dtype)
+    numbers = dataset.dtype if ragged is None else np.dtype(ragged)
+    if not text and (numbers.kind not in "fiub" or numbers.hasobject):
         raise FileFormatError(
             f"{path}: `{name}` has dtype {plain(dataset.dtype)}; expected plain numbers."
         )
