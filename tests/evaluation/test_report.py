@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,6 +14,7 @@ from synthetic_verdicts import toy_verdict, without_pictures
 from simulacra.errors import OutputError, RangeError, ShapeError
 from simulacra.evaluation import plots
 from simulacra.evaluation.report import render_report, write_report
+from simulacra.evaluation.report.viewer import script
 from simulacra.evaluation.wording import excess, facts, mathematics, quantity
 
 FULL = toy_verdict()
@@ -47,7 +50,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.text.append(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
@@ -56,6 +59,18 @@ class Page(HTMLParser):
     @property
     def words(self) -> str:
         return " ".join(" ".join(self.text).split())
+
+
+def only_our_script(html: str) -> None:
+    """The page's data and its one program, which alone its policy lets run; nothing else."""
+    page, program = Page(html), str(script())
+    assert page.all("script") == [{"type": "application/json", "id": "viewer-data"}, {}]
+    assert html.lower().count("<script") == 2 + program.lower().count("<script")
+    assert f"<script>{program}</script>" in html
+    allowed = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+    policy = page.all("meta")[1]["content"]
+    assert policy is not None
+    assert f"default-src 'none'; script-src 'sha256-{allowed}'; img-src data:" in policy
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +86,7 @@ def page(html) -> Page:
 def test_page_is_well_formed_and_in_its_own_file(html, page):
     assert html.startswith("<!DOCTYPE html>")
     assert page.open == []
-    assert not page.all("script")
+    only_our_script(html)
     assert not page.all("iframe")
     sources = [image["src"] for image in page.all("img")]
     assert sources
@@ -92,8 +107,8 @@ def test_every_picture_has_words(page):
     images = page.all("img")
     assert all(len(str(image["alt"])) > 30 for image in images)
     assert all(int(str(image["width"])) > 100 for image in images)
-    # 2 layers, 1 pair of showers, 5 histograms, overview, ROC, training
-    assert len(images) == 2 + 1 + 5 + 1 + 1 + 1
+    # 2 layers, 1 pair of showers, 5 histograms, overview, ROC, training, 2 of quality against time
+    assert len(images) == 2 + 1 + 5 + 1 + 1 + 1 + 2
 
 
 def test_headline_states_the_classifiers_with_errors_and_floor(page):
@@ -186,11 +201,10 @@ def test_texts_from_files_are_escaped():
     }
     html = render_report([bad, bad], title=HOSTILE, reference_cards=[card], log={HOSTILE: HOSTILE})
     page = Page(html)
-    assert not page.all("script")
+    only_our_script(html)
     assert all(str(image["src"]).startswith("data:") for image in page.all("img"))
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
     assert "{{ 7*7 }}" in page.words
-    assert "<script" not in html
 
 
 def test_the_same_verdict_gives_the_same_page(html):

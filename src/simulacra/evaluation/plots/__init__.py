@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from .canvas import COLOURS, png, svg
 from .histograms import observable
+from .pareto import Point, pareto
 from .polar import compressed, example_shower, mean_image
+from .profiles import matrices, profile
 from .scores import roc, separations, training_curves
 
 __all__ = [
     "COLOURS",
+    "Point",
     "compressed",
     "example_shower",
+    "matrices",
     "mean_image",
     "observable",
+    "pareto",
     "png",
+    "profile",
     "roc",
     "separations",
     "svg",

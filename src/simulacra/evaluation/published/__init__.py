@@ -6,7 +6,7 @@ Facts in two tables beside this file (see its README); nothing here is measured.
 from __future__ import annotations
 
 from .places import Place, Standing, standing
-from .quantities import QUANTITIES, Quantity, own_value
+from .quantities import QUANTITIES, Quantity, follows_protocol, own_value
 from .recognition import Recognition, recognise
 from .submissions import DATASETS, FULL_SIMULATION, Submission, dataset_of, published
 from .times import TimePerShower, times_per_shower
@@ -22,6 +22,7 @@ __all__ = [
     "Submission",
     "TimePerShower",
     "dataset_of",
+    "follows_protocol",
     "own_value",
     "published",
     "recognise",

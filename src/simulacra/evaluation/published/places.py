@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ...data.catalog import dataset
 from ...data.geometry import geometry
 from ..verdict import Verdict
-from .quantities import QUANTITIES, Quantity, own_value
+from .quantities import QUANTITIES, Quantity, follows_protocol, own_value
 from .recognition import Recognition, recognise
 from .submissions import DATASETS, Submission, published
 
@@ -167,7 +167,7 @@ def _place(
 def _why_not(verdict: Verdict, quantity: Quantity, *, ranked: bool, rivals: int) -> str:
     if not ranked:
         return "not ranked: see above"
-    if not _scores_compare(verdict, quantity):
+    if not follows_protocol(verdict, quantity):
         return "not ranked: not measured by the published protocol"
     return "" if rivals else "not ranked: nobody published it"
 
@@ -198,15 +198,3 @@ def _apart(own: tuple[float, float], other: Submission, quantity: Quantity, orig
     if abs(distance) <= _APART * math.hypot(*errors, 0.0):
         return ""
     return "ahead" if distance < 0 else "behind"
-
-
-def _scores_compare(verdict: Verdict, quantity: Quantity) -> bool:
-    """Tell whether every score behind a quantity follows the published protocol."""
-    if not quantity.score:
-        return True
-    concerned = [
-        s
-        for s in verdict.scores
-        if "@" not in s.name and f"{s.name}/".startswith(f"{quantity.score}/")
-    ]
-    return all(s.comparable for s in concerned)

@@ -11,7 +11,7 @@ from ...data.geometry import Geometry
 from ..verdict import Score, Verdict
 from .times import times_per_shower
 
-__all__ = ["QUANTITIES", "Quantity", "own_value"]
+__all__ = ["QUANTITIES", "Quantity", "follows_protocol", "own_value"]
 
 _THOUSAND = 1e3
 
@@ -145,6 +145,17 @@ def own_value(verdict: Verdict, quantity: Quantity) -> tuple[float, float] | Non
         worst = max(scores, key=lambda s: s.value)
         value, error = worst.value, worst.error
     return quantity.scale * value, quantity.scale * error
+
+
+def follows_protocol(verdict: Verdict, quantity: Quantity) -> bool:
+    """Tell whether every score behind a quantity was measured by the published protocol."""
+    if not quantity.score:
+        return True
+    return all(
+        score.comparable
+        for score in verdict.scores
+        if "@" not in score.name and f"{score.name}/".startswith(f"{quantity.score}/")
+    )
 
 
 def _scores(verdict: Verdict, quantity: Quantity) -> Sequence[Score]:

@@ -14,7 +14,10 @@ Hardware = Literal["CPU", "GPU", "unstated"]
 
 _HEADLINE = ("ms_per_shower", "milliseconds_per_shower")
 _COLUMN = re.compile(r"(cpu|gpu)_batch_(\d+)_ms")
-_GPU = re.compile(r"gpu|cuda|nvidia|radeon|tesla|geforce", re.IGNORECASE)
+_GPU = re.compile(
+    r"gpu|cuda|nvidia|radeon|tesla|geforce|rtx|\b(?:[ahvplt]\d{1,3}|gh?\d{3}|mi\d{3}x?)\b",
+    re.IGNORECASE,
+)
 _CPU = re.compile(r"cpu|core|processor|thread|xeon|epyc|ryzen", re.IGNORECASE)
 
 
