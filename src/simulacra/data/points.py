@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -113,6 +113,15 @@ class PointShowers:
     def totals(self) -> FloatArray:
         """Return the energy of each event in MeV, shape ``(events,)``, summed in float64."""
         return np.bincount(self.event, self.energy, len(self)).astype(np.float64, copy=False)
+
+    def runs(self, points: int, events: int | None = None) -> Iterator[slice]:
+        """Cut the events into runs of at most so many points (or one event) and events."""
+        start, most = 0, events or len(self)
+        while start < len(self):
+            full = int(np.searchsorted(self.offsets, self.offsets[start] + points, "right")) - 1
+            stop = min(max(start + 1, full), start + most, len(self))
+            yield slice(start, stop)
+            start = stop
 
     def select(self, which: slice | Array | Sequence[int]) -> PointShowers:
         """Return the showers picked by a slice, a mask or indices, in that order."""

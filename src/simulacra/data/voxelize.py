@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ def voxelize(points: PointShowers, geometry: Geometry, *, tolerance: float = 0.5
     dtype = np.float64 if points.energy.dtype.itemsize > 4 else np.float32
     energies = np.empty((len(points), geometry.voxels), dtype)
     lost = np.empty(len(points))
-    for events in _slabs(points.offsets, geometry.voxels):
+    for events in points.runs(_SLAB_POINTS, max(1, _SLAB_CELLS // geometry.voxels)):
         sums = _summed(points.select(events), cells)
         energies[events] = sums[:, :-1]
         lost[events] = sums[:, -1]
@@ -153,17 +153,6 @@ def _walls(where: Geometry) -> tuple[FloatArray, FloatArray, IntArray]:
     inner = np.concatenate([np.tile(e[:-1], n) for e, n in zip(edges, tiles, strict=True)])
     outer = np.concatenate([np.tile(e[1:], n) for e, n in zip(edges, tiles, strict=True)])
     return inner, outer, np.array(tiles)
-
-
-def _slabs(offsets: IntArray, voxels: int) -> Iterator[slice]:
-    """Cut the events into runs whose points and cells stay in the cache."""
-    start, events = 0, len(offsets) - 1
-    most = max(1, _SLAB_CELLS // voxels)
-    while start < events:
-        full = int(np.searchsorted(offsets, offsets[start] + _SLAB_POINTS, side="right")) - 1
-        stop = min(max(start + 1, full), start + most, events)
-        yield slice(start, stop)
-        start = stop
 
 
 def _summed(points: PointShowers, cells: _Cells) -> FloatArray:
