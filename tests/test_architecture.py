@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "simulacra"
 
 FLOORS = [
-    ["errors", "units", "config", "random", "batch", "execute"],
+    ["errors", "units", "config", "random", "batch", "execute", "workforce"],
     ["data", "deploy"],
     ["preprocess", "simulate"],
     ["nets"],

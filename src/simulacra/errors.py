@@ -15,6 +15,7 @@ __all__ = [
     "RangeError",
     "ShapeError",
     "SimulacraError",
+    "SimulationError",
     "UnitError",
     "UnknownFieldError",
     "UnknownNameError",
@@ -60,6 +61,14 @@ class ConfigError(SimulacraError, ValueError):
 
 class DependencyError(SimulacraError, ImportError):
     """An optional package is needed for this and is not installed."""
+
+
+class WorkforceError(SimulacraError, RuntimeError):
+    """Workers on this machine or on a cluster died or no longer answer."""
+
+
+class SimulationError(SimulacraError, RuntimeError):
+    """A program that simulates stopped, or its workers were lost."""
 
 
 class UnknownNameError(SimulacraError, LookupError):

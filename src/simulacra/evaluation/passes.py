@@ -1,22 +1,17 @@
-"""One pass over a sample, in blocks that any number of processes may work on."""
+"""One pass over a sample, in blocks that any number of workers may work on."""
 
 from __future__ import annotations
 
-import contextlib
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from functools import partial
 from typing import TypeVar
-
-from threadpoolctl import threadpool_limits
 
 from ..data import VoxelShowers
 from ..data.joined import JoinedFiles
-from ..errors import RangeError
+from ..workforce import Workforce
 from .observables.showers import tile_events
 
-__all__ = ["blocks", "over_blocks", "pool"]
+__all__ = ["blocks", "over_blocks"]
 
 T = TypeVar("T")
 
@@ -40,66 +35,24 @@ def blocks(source: VoxelShowers | JoinedFiles) -> list[tuple[int, int]]:
 def over_blocks(
     source: VoxelShowers | JoinedFiles,
     work: Callable[[VoxelShowers], T],
-    executor: Executor | None = None,
+    force: Workforce | None = None,
 ) -> Iterator[T]:
     """Give the results of some work on each block of a sample, in order.
 
     Args:
         source: the showers.
-        work: the work; for an executor of processes a function that can be pickled.
-        executor: where to work; by default here.
+        work: the work; one that can be pickled, for workers that are other processes.
+        force: who works; by default this process. Showers in memory stay here.
     """
     runs = blocks(source)
-    if executor is None or len(runs) == 1 or not isinstance(source, JoinedFiles):
-        for start, stop in runs:
-            yield work(_read(source, start, stop))
-        return
-    waiting: deque[Future[T]] = deque()
-    try:
-        for start, stop in runs:
-            waiting.append(executor.submit(_work, source, start, stop, work))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+    if force is None or len(runs) == 1 or not isinstance(source, JoinedFiles):
+        force = Workforce()
+    yield from force.in_order(partial(_on_block, source, work), runs)
 
 
-_AHEAD = 16  # results that wait for an earlier one
-
-
-@contextlib.contextmanager
-def pool(workers: int) -> Iterator[Executor | None]:
-    """Give an executor with so many processes, or None for a single worker.
-
-    Each process uses one thread of numpy: its work is limited by the memory.
-
-    Raises:
-        RangeError: if there is no worker.
-    """
-    if workers < 1:
-        raise RangeError(f"workers: expected at least 1, got {workers}.")
-    if workers == 1:
-        yield None
-        return
-    executor = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread)
-    try:
-        yield executor
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _one_thread() -> None:
-    threadpool_limits(1)
-
-
-def _work(source: JoinedFiles, start: int, stop: int, work: Callable[[VoxelShowers], T]) -> T:
-    return work(_read(source, start, stop))
-
-
-def _read(source: VoxelShowers | JoinedFiles, start: int, stop: int) -> VoxelShowers:
+def _on_block(
+    source: VoxelShowers | JoinedFiles, work: Callable[[VoxelShowers], T], run: tuple[int, int]
+) -> T:
     if isinstance(source, JoinedFiles):
-        return source.read(start, stop)
-    return source.select(slice(start, stop))
+        return work(source.read(*run))
+    return work(source.select(slice(*run)))

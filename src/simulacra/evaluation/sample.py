@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..data import Fingerprint, Geometry, Inspection, ShowerFile, VoxelShowers
 from ..data.inspection import refuse_bad_values
 from ..data.joined import JoinedFiles, open_joined
 from ..errors import RangeError
+from ..workforce import Workforce
 from .observables import ImageSums, ShowerObservables, observe, tiles
 from .passes import over_blocks
 from .verdict import FileInfo
@@ -104,10 +104,10 @@ class Sample:
             yield from self.source.chunks()
 
     def over_blocks(
-        self, work: Callable[[VoxelShowers], T], executor: Executor | None = None
+        self, work: Callable[[VoxelShowers], T], force: Workforce | None = None
     ) -> Iterator[T]:
         """Give the results of some work on each block, see :func:`over_blocks`."""
-        return over_blocks(self.source, work, executor)
+        return over_blocks(self.source, work, force)
 
     def rows(self, which: Array) -> VoxelShowers:
         """Return some showers by number, in increasing order of their numbers."""
@@ -152,7 +152,7 @@ class Observed:
         sample: Sample,
         threshold: float,
         *,
-        executor: Executor | None = None,
+        force: Workforce | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Observed:
         """Read a sample once.
@@ -160,7 +160,7 @@ class Observed:
         Args:
             sample: the showers.
             threshold: voxels below it (MeV) count as empty.
-            executor: where to work on the blocks; by default here. Changes no bit.
+            force: who works on the blocks; by default this process. Changes no bit.
             progress: called with (showers done, showers).
 
         Raises:
@@ -171,7 +171,7 @@ class Observed:
         found: list[_Glance] = []
         done = 0
         for glance in sample.over_blocks(
-            partial(_glance, name=sample.name, threshold=threshold), executor
+            partial(_glance, name=sample.name, threshold=threshold), force
         ):
             inspection.join(glance.inspection)
             found.append(glance)
