@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..classify.rotation import TwoSampleResult, tell_apart
 from ..data import VoxelShowers
 from ..random import Stream, generator
-from .metrics import BinnedEvents, Separation, separation
+from .metrics import BinnedEvents, Comparison, separation
 from .observables import (
     Observable,
     count_voxels,
@@ -242,7 +242,7 @@ def _binned(
     observable: Observable, samples: list[Observed], threshold: float
 ) -> list[BinnedEvents]:
     values = [observable.values(s.observables) for s in samples]
-    edges = observable.bins(float(values[0].max()), threshold)
+    edges = observable.edges(samples[0].observables, threshold)
     return [
         BinnedEvents.from_values(v, edges, s.observables.weight)
         for v, s in zip(values, samples, strict=True)
@@ -250,7 +250,7 @@ def _binned(
 
 
 def _spectra(samples: list[Observed], threshold: float) -> list[BinnedEvents]:
-    edges = spectrum_bins(float(samples[0].observables.brightest_voxel.max()), threshold)
+    edges = spectrum_bins(samples[0].observables.brightest_voxel.max(), threshold)
     found = []
     for s in samples:
         counts = [
@@ -265,7 +265,7 @@ def _third(binned: list[BinnedEvents]) -> BinnedEvents | None:
 
 
 def _histogram(
-    observable: Observable, binned: list[BinnedEvents], compared: Separation, suite: Suite
+    observable: Observable, binned: list[BinnedEvents], compared: Comparison, suite: Suite
 ) -> Histogram:
     reference, generated = (_density(b) for b in binned[:2])
     score = Score(

@@ -86,12 +86,12 @@ def time_judging(
     halves = [showers.select(slice(start, None, 2)) for start in (0, 1)]
     observed = [observe(half, threshold=cut) for half in halves]
     declared = shower_observables(showers.geometry)
-    edges = spectrum_bins(float(observed[0].brightest_voxel.max()), cut)
+    edges = spectrum_bins(observed[0].brightest_voxel.max(), cut)
 
     def histograms() -> None:
         for key, observable in enumerate(declared):
             values = [observable.values(o) for o in observed]
-            bins = observable.bins(float(values[0].max()), cut)
+            bins = observable.edges(observed[0], cut)
             filled = [BinnedEvents.from_values(v, bins) for v in values]
             separation(*filled, seed=seed, key=key)
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from ..classify.classifier import ClassifierConfig
 from ..config import Config
 from ..errors import UnknownNameError
-from .observables.declared import FAMILIES
+from .observables.declared import PROTOCOL_FAMILIES
 
 __all__ = ["CHALLENGE", "QUICK", "SUITES", "ClassifierTask", "Suite", "suite_named"]
 
@@ -38,7 +38,7 @@ class Suite(Config):
     """The suite in words; says so if its numbers are not comparable with published ones."""
     comparable: bool
     """Whether the protocol is that of published numbers."""
-    observables: tuple[str, ...] = FAMILIES
+    observables: tuple[str, ...] = PROTOCOL_FAMILIES
     """Families of observables to histogram and to compare."""
     bootstrap: int = Field(200, ge=2)
     """Resamplings behind each error and floor of a separation power."""

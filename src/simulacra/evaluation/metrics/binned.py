@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from ...errors import ShapeError
 from ..observables.spectrum import bin_index
 
-__all__ = ["BinnedEvents"]
+__all__ = ["BinnedEvents", "noise"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -50,11 +52,20 @@ class BinnedEvents:
     def from_values(
         cls, values: Array, edges: FloatArray, weight: FloatArray | None = None
     ) -> BinnedEvents:
-        """Sort one number per event, shape ``(events,)``, into bins."""
+        """Sort one number per event, shape ``(events,)``, into bins; nan takes no part."""
+        present = ~np.isnan(values)
+        if not present.all():
+            values = values[present]
+            weight = None if weight is None else weight[present]
         return cls(np.asarray(edges, np.float64), bin_index(values, edges), weight)
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def select(self, which: slice | Array | Sequence[int]) -> BinnedEvents:
+        """Return the events picked by a slice, a mask or indices, in the same bins."""
+        weight = None if self.weight is None else self.weight[which]
+        return replace(self, entries=self.entries[which], weight=weight)
 
     @property
     def columns(self) -> int:
@@ -87,54 +98,90 @@ class BinnedEvents:
     @property
     def noise(self) -> float:
         """1 / (effective number of events): sum of squared weights over squared sum."""
-        return float(_noise(self.weights))
+        return noise(self.weights)
 
     def bootstrapped(self, rng: np.random.Generator, repeats: int) -> FloatArray:
-        """Draw as many events with replacement, again and again.
+        """Draw each event as often as a Poisson number of mean 1 says, again and again.
+
+        Where weights differ within a bin, the mean and the variance of their drawn sum are exact
+        and its shape is normal.
 
         Returns:
             Sums of weights, shape ``(repeats, bins + 2)``.
         """
-        if self._plain:  # drawing events and sorting them is drawing from the bins
-            return rng.multinomial(len(self), self.sums / len(self), repeats).astype(np.float64)
-        return np.concatenate(
-            [
-                self._summed(_times_drawn(rng, rows, len(self)) * self.weights)
-                for rows in self._groups(repeats)
-            ]
-        )
+        if self.entries.ndim == 2:
+            return self._drawn_events(rng, repeats, _poisson_numbers())[0]
+        drawn = rng.poisson(self._counts, (repeats, self.columns))
+        return self._weighed(rng, drawn, drawn)
 
     def halved(
         self, rng: np.random.Generator, repeats: int
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Split the events at random into halves, again and again.
 
+        The halves of events with several entries each are equal only on average.
+
         Returns:
             Sums of weights of both halves, each ``(repeats, bins + 2)``, and the sum of both
             halves' :attr:`noise`, shape ``(repeats,)``.
         """
-        half = len(self) // 2
-        if self._plain:
-            drawn = rng.multivariate_hypergeometric(self.sums.astype(np.int64), half, repeats)
-            first = drawn.astype(np.float64)
-            noise = np.full(repeats, 1 / half + 1 / (len(self) - half))
-            return first, self.sums - first, noise
-        halves, noises = [], []
-        for rows in self._groups(repeats):
-            kept = rng.permuted(np.tile(np.arange(len(self)) < half, (rows, 1)), axis=1)
-            halves.append(self._summed(kept * self.weights))
-            noises.append(_noise(kept * self.weights) + _noise(~kept * self.weights))
-        first = np.concatenate(halves)
-        return first, self.sums - first, np.concatenate(noises)
+        if self.entries.ndim == 2:
+            coin = np.array([0, 1], np.uint8)
+            first, noises = self._drawn_events(rng, repeats, coin)
+            return first, self.sums - first, noises
+        counts, half = self._counts, len(self) // 2
+        drawn = rng.multivariate_hypergeometric(counts, half, repeats)
+        spread = drawn * (counts - drawn) / np.maximum(counts - 1, 1)
+        first = self._weighed(rng, drawn, spread)
+        squares = float((self.weights**2).sum())
+        parts = zip((half, len(self) - half), (first, self.sums - first), strict=True)
+        noises = sum(
+            squares * events / len(self) / np.maximum(part.sum(1) ** 2, 1e-300)
+            for events, part in parts
+        )
+        return first, self.sums - first, np.asarray(noises)
 
-    @property
-    def _plain(self) -> bool:
-        return self.weight is None and self.entries.ndim == 1
+    @cached_property
+    def _counts(self) -> IntArray:
+        """Number of events in each bin, for one entry per event."""
+        return np.bincount(self.entries, minlength=self.columns)
+
+    def _weighed(self, rng: np.random.Generator, drawn: IntArray, spread: Array) -> FloatArray:
+        """Turn drawn numbers of events into sums of weights.
+
+        Args:
+            rng: for the weights.
+            drawn: numbers of events in each bin, shape ``(repeats, bins + 2)``.
+            spread: variance of the drawn sum in units of the variance of a bin's weights.
+        """
+        if self.weight is None:
+            return drawn.astype(np.float64)
+        counts = np.maximum(self._counts, 1)
+        mean = self.sums / counts
+        variance = np.maximum(self.variances / counts - mean**2, 0)
+        if not (variance > 1e-12 * mean**2).any():
+            return np.asarray(drawn * mean)
+        apart = np.sqrt(spread * variance) * rng.standard_normal(drawn.shape)
+        total: FloatArray = drawn * mean + apart
+        return total
+
+    def _drawn_events(
+        self, rng: np.random.Generator, repeats: int, times: NDArray[np.uint8]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Draw each event as often as a random row of a table says, again and again.
+
+        Returns:
+            Sums of weights, and the noise of the drawn events plus that of the others.
+        """
+        sums, noises = [], []
+        for rows in self._groups(repeats):
+            drawn = times[rng.integers(0, len(times), (rows, len(self)), dtype=np.uint16)]
+            sums.append(self._summed(drawn * self.weights))
+            noises.append(_noise(drawn * self.weights) + _noise((drawn == 0) * self.weights))
+        return np.concatenate(sums), np.concatenate(noises)
 
     def _summed(self, weights: FloatArray) -> FloatArray:
         """Return the sums for other weights, shape (..., events) -> (..., bins + 2)."""
-        if weights.ndim > 1 and self.entries.ndim == 1:
-            return np.stack([self._summed(row) for row in weights])
         if self.entries.ndim == 1:
             return np.bincount(self.entries, weights, self.columns).astype(np.float64)
         total = np.zeros((*weights.shape[:-1], self.columns))
@@ -148,17 +195,25 @@ class BinnedEvents:
 
     def _groups(self, repeats: int) -> list[int]:
         """Split the repeats so that the numbers of a group fit into a block."""
-        rows = max(1, min(repeats, _BLOCK // len(self)))
+        rows = max(1, min(repeats, _BLOCK // max(1, len(self))))
         whole, rest = divmod(repeats, rows)
         return [rows] * whole + [rest] * (rest > 0)
 
 
-def _times_drawn(rng: np.random.Generator, rows: int, events: int) -> IntArray:
-    """Return how often each event is drawn with replacement, shape (rows, events)."""
-    drawn = rng.integers(0, events, (rows, events)) + events * np.arange(rows)[:, None]
-    return np.bincount(drawn.ravel(), minlength=rows * events).reshape(rows, events)
+def noise(weights: Array) -> float:
+    """Return 1 / (effective number of events): sum of squared weights over squared sum."""
+    return float(_noise(weights))
 
 
 def _noise(weights: FloatArray) -> FloatArray:
-    noise: FloatArray = (weights**2).sum(-1) / weights.sum(-1) ** 2
-    return noise
+    total: FloatArray = weights.sum(-1)
+    inverse: FloatArray = (weights**2).sum(-1) / np.maximum(total**2, 1e-300)
+    return inverse
+
+
+@cache
+def _poisson_numbers() -> NDArray[np.uint8]:
+    """Return 2^16 numbers; one of them, picked at random, is a Poisson number of mean 1."""
+    probability = [math.exp(-1) / math.factorial(k) for k in range(9)]
+    last = np.rint(2**16 * np.cumsum(probability)).astype(int)
+    return np.searchsorted(last, np.arange(2**16), side="right").astype(np.uint8)

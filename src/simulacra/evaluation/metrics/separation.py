@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,30 +10,12 @@ from numpy.typing import NDArray
 from ...errors import RangeError, ShapeError
 from ...random import Stream, generator
 from .binned import BinnedEvents
+from .comparison import Comparison, floor_origin
 
-__all__ = ["Separation", "separation", "separation_power"]
+__all__ = ["separation", "separation_power"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Separation:
-    """A separation power and what two perfect samples would give.
-
-    Args:
-        value: the separation power, dimensionless.
-        error: one standard deviation of ``value``.
-        floor: its mean for two reference samples of the comparison's own sizes.
-        floor_error: standard deviation of one such comparison (not of its mean).
-        floor_from: where the floor comes from, in words.
-    """
-
-    value: float
-    error: float
-    floor: float
-    floor_error: float
-    floor_from: str
 
 
 def separation_power(a: Array, b: Array) -> FloatArray:
@@ -89,7 +70,7 @@ def separation(
     key: int = 0,
     repeats: int = 200,
     independent: BinnedEvents | None = None,
-) -> Separation:
+) -> Comparison:
     r"""Compare two samples, with an error from resampled events and the floor of the comparison.
 
     **Floor.** Two samples of one truth differ by chance, in leading order by a number
@@ -123,23 +104,19 @@ def separation(
     first, second, noise_halves = reference.halved(rng, repeats)
     halves = _resampled_power(first, second) * noise / noise_halves
     floor, spread = float(halves.mean()), float(halves.std())
-    origin = (
-        f"{repeats} random halves of the {len(reference)} reference showers, scaled by 1/N to "
-        f"{len(reference)} against {len(generated)}"
-    )
+    factor = noise / float(noise_halves.mean())
     if independent is not None:
-        scale = noise / (reference.noise + independent.noise)
+        factor = noise / (reference.noise + independent.noise)
         power = separation_power(_inside(reference.sums), _inside(independent.sums))
-        floor = float(power * scale)
-        origin = (
-            f"{len(independent)} independent reference showers, scaled by 1/N to "
-            f"{len(reference)} against {len(generated)}"
-        )
+        floor = float(power * factor)
+    origin = floor_origin(
+        reference, generated, independent, repeats=repeats, factor=factor, law="1/N"
+    )
     drawn = _resampled_power(
         reference.bootstrapped(rng, repeats), generated.bootstrapped(rng, repeats)
     )
     variance = max(float(drawn.var()) - 2 * spread**2, spread**2)
-    return Separation(value, variance**0.5, floor, spread, origin)
+    return Comparison(value, variance**0.5, floor, spread, origin)
 
 
 def _inside(sums: FloatArray) -> FloatArray:

@@ -1,8 +1,7 @@
-"""The challenge's observables as data: name, label, unit, bins, and what each one is blind to."""
+"""The challenge's observables as data, with its binnings; and all observables of a detector."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,43 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Geometry, Layer, geometry
+from .observable import Observable, log_bins
+from .physics import PHYSICS_FAMILIES, physics_observables
 from .showers import ShowerObservables, angular_layers
 
-__all__ = ["FAMILIES", "SPECTRUM_CANNOT_SEE", "Observable", "shower_observables", "spectrum_bins"]
+__all__ = [
+    "FAMILIES",
+    "PROTOCOL_FAMILIES",
+    "SPECTRUM_CANNOT_SEE",
+    "Observable",
+    "response_observables",
+    "shower_observables",
+    "spectrum_bins",
+]
 
 FloatArray = NDArray[np.float64]
 Array = NDArray[Any]
 
 SPECTRUM_CANNOT_SEE = "where in the shower a voxel lies, and how voxels of one shower go together"
-
-
-@dataclass(frozen=True, eq=False)
-class Observable:
-    """One number per shower and the histogram in which two samples are compared.
-
-    Args:
-        name: ``family`` or ``family/layer``, with the layer's number in its own detector.
-        family: name of the quantity.
-        label: axis label, may contain ``$...$`` mathematics.
-        unit: unit of the values; ``""`` for a dimensionless one.
-        layer: the layer's number in its own detector; None for the whole shower.
-        values: the numbers, shape ``(events,)``, from a sample's observables.
-        bins: edges in ``unit``, from the largest value of the reference and the threshold (MeV).
-        log_x: whether the bins are equal on a logarithmic axis.
-        log_y: whether the density is best shown on a logarithmic axis.
-        cannot_see: one sentence on what the histogram is blind to.
-    """
-
-    name: str
-    family: str
-    label: str
-    unit: str
-    layer: int | None
-    values: Callable[[ShowerObservables], FloatArray]
-    bins: Callable[[float, float], FloatArray]
-    log_x: bool
-    log_y: bool
-    cannot_see: str
 
 
 @dataclass(frozen=True)
@@ -91,16 +71,26 @@ _FAMILIES = {
     ),
 }  # fmt: skip
 
-FAMILIES = ("total_energy_ratio", *_FAMILIES, "voxel_energy")
-"""Names of all quantities, the voxel spectrum included."""
+PROTOCOL_FAMILIES = (
+    "total_energy_ratio",
+    *_FAMILIES,
+    "voxel_energy",
+    "total_energy_ratio_at",
+)
+"""Names of the challenge's quantities, the voxel spectrum and the response per energy included."""
+
+FAMILIES = (*PROTOCOL_FAMILIES, *PHYSICS_FAMILIES)
+"""Names of all quantities: those of the challenge, then those that it does not look at."""
 
 _ANGULAR = ("centre_eta", "centre_phi", "width_eta", "width_phi")
 
 
 def shower_observables(detector: Geometry) -> tuple[Observable, ...]:
-    """Return the observables of a detector with the challenge's binnings.
+    """Return the observables of a detector: the challenge's, then those that it does not look at.
 
-    Detectors that are not the challenge's get ranges from their own radii.
+    The challenge's have its binnings; for detectors that are not the challenge's the ranges come
+    from their own radii. The voxel spectrum (see :func:`spectrum_bins`) and the response at
+    single energies (see :func:`response_observables`) are not among them.
     """
     found, challenge = [_TOTAL], _challenge(detector)
     for family in _FAMILIES:
@@ -110,12 +100,40 @@ def shower_observables(detector: Geometry) -> tuple[Observable, ...]:
             _in_layer(detector.layers[p], family, column, challenge)
             for column, p in enumerate(positions)
         ]
-    return tuple(found)
+    return (*found, *physics_observables(detector))
+
+
+def response_observables(detector: Geometry, *incident_energies: Array) -> tuple[Observable, ...]:
+    """Return E_tot / E_inc at each incident energy of the challenge's data set 1.
+
+    The challenge looks at each octave from 2^8 to 2^23 MeV, each of which holds one of the
+    energies of its data set 1.
+
+    Args:
+        detector: the detector; without such observables if it is not that of data set 1.
+        incident_energies: of each sample that is compared, in MeV, shape ``(events,)``; an
+            octave in which one of them has less than two showers is left out.
+    """
+    if _challenge(detector) != "irregular":
+        return ()
+    photons = detector.digest == geometry("calochallenge-1-photons").digest
+    low = 2.0 ** np.arange(8, 23)
+    return tuple(
+        _response(float(e), _NARROW if photons and place > 3 else _WIDE, incident_energies)
+        for place, e in enumerate(low)
+        if all(((s >= e) & (s < 2 * e)).sum() > 1 for s in incident_energies)
+    )
 
 
 def spectrum_bins(brightest: float, threshold: float) -> FloatArray:
-    """Return the edges of the voxel spectrum in MeV, shape ``(50,)``."""
-    return _log_bins(brightest, threshold, 50)
+    """Return the edges of the voxel spectrum in MeV, shape ``(50,)``.
+
+    Args:
+        brightest: largest voxel of the reference in MeV, in the precision of its file: a
+            rounded edge decides on which side of it that voxel lies.
+        threshold: in MeV.
+    """
+    return log_bins(brightest, threshold, 50)
 
 
 _TOTAL = Observable(
@@ -130,6 +148,36 @@ _TOTAL = Observable(
     log_y=True,
     cannot_see="where in the detector the energy lies, and how the response changes with energy",
 )
+
+_WIDE, _NARROW = (0.4, 1.4), (0.9, 1.1)
+
+
+def _response(
+    low: float, limits: tuple[float, float], incident_energies: tuple[Array, ...]
+) -> Observable:
+    def values(o: ShowerObservables) -> Array:
+        inside = (o.incident_energy >= low) & (o.incident_energy < 2 * low)
+        return np.where(inside, _TOTAL.values(o), np.nan)
+
+    single = all((s[(s >= low) & (s < 2 * low)] == low).all() for s in incident_energies)
+    where = f"at {_gev(low)}" if single else f"from {_gev(low)} to {_gev(2 * low)}"
+    return Observable(
+        name=f"total_energy_ratio_at/{low:.0f}",
+        family="total_energy_ratio_at",
+        label=rf"{_TOTAL.label} {where}",
+        unit="",
+        layer=None,
+        values=values,
+        bins=lambda _largest, _threshold: np.linspace(*limits, 21),
+        log_x=False,
+        log_y=False,
+        cannot_see="where in the detector the energy lies; showers of other incident energies, "
+        "and a response outside the range",
+    )
+
+
+def _gev(mev: float) -> str:
+    return f"{mev / 1e6:.3g} TeV" if mev >= 1e6 else f"{mev / 1e3:.3g} GeV"
 
 
 def _in_layer(layer: Layer, family: str, column: int, challenge: str) -> Observable:
@@ -152,19 +200,11 @@ def _bins(
     layer: Layer, family: str, challenge: str, largest: float, threshold: float
 ) -> FloatArray:
     if family == "layer_energy":
-        return _log_bins(largest, threshold, 40)
+        return log_bins(largest, threshold, 40)
     if family == "sparsity":
         return np.linspace(0, 1, 21)
     low, high = _range(layer, family, challenge)
     return np.linspace(low, high, 101)
-
-
-def _log_bins(largest: float, threshold: float, edges: int) -> FloatArray:
-    low = threshold if threshold > 0 else 1e-6 * largest
-    high = largest if largest > low else 10 * low  # nothing to show: any range will do
-    if not high > 0:
-        low, high = 1e-6, 1.0
-    return np.logspace(np.log10(low), np.log10(high), edges)
 
 
 def _range(layer: Layer, family: str, challenge: str) -> tuple[float, float]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import VoxelShowers
+from ...data import Geometry, VoxelShowers
 from ...errors import RangeError
+from .observing import filled_voxels
 
 __all__ = ["ImageSums"]
 
@@ -41,27 +42,32 @@ class ImageSums:
 
     @classmethod
     def of(cls, showers: VoxelShowers, threshold: float = 0.0) -> ImageSums:
-        """Sum over showers; voxels below the threshold (MeV) count as empty."""
+        """Sum over showers; voxels below the threshold (MeV) count as empty.
+
+        Shower after shower, without linear algebra, whose threads would change the bits.
+
+        Args:
+            showers: as many as fit into memory once more in float64.
+            threshold: in MeV.
+        """
+        flags = filled_voxels(showers, threshold)
+        kept = np.multiply(showers.energies, flags, dtype=np.float64)
+        hits = _ring_hits(showers.geometry, flags)
         weight = showers.weights.astype(np.float64)
-        kept = np.where(showers.energies >= threshold, showers.energies, 0).astype(np.float64)
-        filled = (kept > 0).astype(np.float64)
-        hits = np.concatenate(
-            [
-                filled[:, part].reshape(len(filled), layer.n_alpha, -1).sum(axis=1)
-                for layer, part in zip(
-                    showers.geometry.layers, showers.geometry.slices, strict=True
-                )
-            ],
-            axis=1,
-        )
+        if showers.weight is None:
+            filled = flags.sum(axis=0, dtype=np.uint32).astype(np.float64)
+        else:
+            kept *= weight[:, None]
+            hits *= weight[:, None]
+            filled = (flags * weight[:, None]).sum(axis=0)
         return cls(
             weight=float(weight.sum()),
-            energy=weight @ kept,
-            square=weight**2 @ kept**2,
-            filled=weight @ filled,
-            squared_weight=float(weight @ weight),
-            ring_hits=weight @ hits,
-            ring_square=weight**2 @ hits**2,
+            energy=kept.sum(axis=0),
+            square=np.square(kept, out=kept).sum(axis=0),
+            filled=filled,
+            squared_weight=float((weight**2).sum()),
+            ring_hits=hits.sum(axis=0),
+            ring_square=np.square(hits).sum(axis=0),
         )
 
     @classmethod
@@ -102,3 +108,13 @@ class ImageSums:
         """Variance of :attr:`ring_rate`, shape ``(rings,)``."""
         spread = self.ring_square - self.ring_rate**2 * self.squared_weight
         return np.clip(spread, 0, None) / self.weight**2
+
+
+def _ring_hits(geometry: Geometry, filled: NDArray[np.bool_]) -> FloatArray:
+    """Return the number of filled voxels of each ring, shape ``(events, rings)``."""
+    flags = filled.view(np.uint8)
+    found = [
+        flags[:, part].reshape(len(flags), layer.n_alpha, -1).sum(axis=1, dtype=np.uint32)
+        for layer, part in zip(geometry.layers, geometry.slices, strict=True)
+    ]
+    return np.concatenate(found, axis=1).astype(np.float64)

@@ -1,9 +1,9 @@
-"""Layer energies, centres, widths and sparsity of showers, tile by tile as matrix products."""
+"""What one pass leaves of each shower: layers, centres, widths, hits, rings; and the tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...data import Geometry, VoxelShowers
 from ...errors import RangeError
 
-__all__ = ["EPSILON", "ShowerObservables", "angular_layers", "observe", "tile_events", "tiles"]
+__all__ = ["EPSILON", "ShowerObservables", "angular_layers", "ring_edges", "tile_events", "tiles"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -20,12 +20,15 @@ FloatArray = NDArray[np.float64]
 EPSILON = 1e-16
 """Added to every layer energy (MeV) before dividing by it, as the challenge does."""
 
+FEW_LAYERS = 10
+"""Up to so many layers the rings of each layer are kept one by one."""
+
 _TILE_VOXELS = 1 << 19  # 4 MiB of float64: a tile stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
 class ShowerObservables:
-    r"""One number per shower, or per shower and layer, all float64.
+    r"""Numbers per shower, or per shower and layer, from which everything else is computed.
 
     With :math:`e_i` the energies of a layer's voxels, :math:`x_i` a coordinate of their centres
     (:math:`\eta = r \cos\alpha`, :math:`\phi = r \sin\alpha`, or :math:`r`, in mm) and
@@ -38,44 +41,85 @@ class ShowerObservables:
 
     An empty layer has centre and width 0. Centres and widths in eta and phi exist for the layers
     with more than one sector only (``angular``). Definitions: Krause et al., "CaloChallenge
-    2022", 2024, arXiv:2410.21611.
+    2022", 2024, arXiv:2410.21611. Energies keep the precision of the file, in which the
+    challenge sums them: a file in float32 has sums that are rounded to 1e-7.
 
     Args:
         geometry: the detector.
         incident_energy: in MeV, shape ``(events,)``.
         total_energy: sum of all voxels in MeV, shape ``(events,)``.
-        brightest_voxel: largest voxel energy in MeV, shape ``(events,)``.
         layer_energy: in MeV, shape ``(events, layers)``.
-        sparsity: fraction of a layer's voxels that are empty, shape ``(events, layers)``.
-        centre_r: in mm, shape ``(events, layers)``.
-        width_r: in mm, shape ``(events, layers)``.
-        centre_eta: in mm, shape ``(events, angular)``.
-        centre_phi: in mm, shape ``(events, angular)``.
-        width_eta: in mm, shape ``(events, angular)``.
-        width_phi: in mm, shape ``(events, angular)``.
+        hits: number of voxels of a layer that are not empty, int32, shape ``(events, layers)``.
+        brightest: energy of the brightest voxel of each layer in MeV, shape ``(events, layers)``.
+        second_brightest: energy of the one after it in MeV, shape ``(events, layers)``.
+        centre_r: in mm, float64, shape ``(events, layers)``.
+        width_r: in mm, float64, shape ``(events, layers)``.
+        centre_eta: in mm, float64, shape ``(events, angular)``.
+        centre_phi: in mm, float64, shape ``(events, angular)``.
+        width_eta: in mm, float64, shape ``(events, angular)``.
+        width_phi: in mm, float64, shape ``(events, angular)``.
+        harmonic_cos: mean cos(alpha), weighted with the energy, float32,
+            shape ``(events, angular)``; 0 in an empty layer.
+        harmonic_sin: mean sin(alpha), likewise.
+        ring_energy: energy in MeV between consecutive :func:`ring_edges`, all layers together,
+            float32, shape ``(events, rings)``; a voxel's energy is spread evenly over its radii.
+        layer_ring_energy: energy in MeV of each layer's own rings, one layer after the other,
+            float32, shape ``(events, rings of all layers)``; ``(events, 0)`` for more than
+            10 layers.
         weight: event weights, shape ``(events,)``; None where the file has none.
+        conditions: further conditions by name, shape ``(events,)``, see ``CONDITIONS``.
     """
 
     geometry: Geometry
-    incident_energy: FloatArray
-    total_energy: FloatArray
-    brightest_voxel: FloatArray
-    layer_energy: FloatArray
-    sparsity: FloatArray
+    incident_energy: Array
+    total_energy: Array
+    layer_energy: Array
+    hits: NDArray[np.int32]
+    brightest: Array
+    second_brightest: Array
     centre_r: FloatArray
     width_r: FloatArray
     centre_eta: FloatArray
     centre_phi: FloatArray
     width_eta: FloatArray
     width_phi: FloatArray
+    harmonic_cos: NDArray[np.float32]
+    harmonic_sin: NDArray[np.float32]
+    ring_energy: NDArray[np.float32]
+    layer_ring_energy: NDArray[np.float32]
     weight: FloatArray | None = None
+    conditions: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.incident_energy)
 
+    @property
+    def sparsity(self) -> FloatArray:
+        """Fraction of a layer's voxels that are empty, shape ``(events, layers)``."""
+        return 1 - self.hits / np.diff(self.geometry.boundaries)
+
+    @property
+    def brightest_voxel(self) -> Array:
+        """Largest voxel energy in MeV, shape ``(events,)``."""
+        return np.asarray(self.brightest.max(axis=1))
+
+    @property
+    def weights(self) -> FloatArray:
+        """Event weights, shape ``(events,)``, ones where there are none."""
+        return np.ones(len(self)) if self.weight is None else self.weight
+
+    def select(self, which: slice | Array | Sequence[int]) -> ShowerObservables:
+        """Return the rows picked by a slice, a mask or indices, in that order."""
+        return ShowerObservables(
+            geometry=self.geometry,
+            **{name: getattr(self, name)[which] for name in _ARRAYS},
+            weight=None if self.weight is None else self.weight[which],
+            conditions={name: array[which] for name, array in self.conditions.items()},
+        )
+
     @classmethod
     def concatenate(cls, parts: Iterable[ShowerObservables]) -> ShowerObservables:
-        """Join the observables of consecutive tiles.
+        """Join the observables of consecutive tiles; conditions that all of them have are kept.
 
         Raises:
             RangeError: if there is no part.
@@ -84,32 +128,30 @@ class ShowerObservables:
         if not parts:
             raise RangeError("expected at least one shower to observe, got none.")
         weighted = any(part.weight is not None for part in parts)
-        weights = [np.ones(len(p)) if p.weight is None else p.weight for p in parts]
+        shared = [n for n in parts[0].conditions if all(n in part.conditions for part in parts)]
         return cls(
             geometry=parts[0].geometry,
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS},
-            weight=np.concatenate(weights) if weighted else None,
+            weight=np.concatenate([part.weights for part in parts]) if weighted else None,
+            conditions={n: np.concatenate([part.conditions[n] for part in parts]) for n in shared},
         )
 
 
-_ARRAYS = (
-    "incident_energy",
-    "total_energy",
-    "brightest_voxel",
-    "layer_energy",
-    "sparsity",
-    "centre_r",
-    "width_r",
-    "centre_eta",
-    "centre_phi",
-    "width_eta",
-    "width_phi",
+_ARRAYS = tuple(
+    name
+    for name in ShowerObservables.__dataclass_fields__
+    if name not in ("geometry", "weight", "conditions")
 )
 
 
 def angular_layers(geometry: Geometry) -> tuple[int, ...]:
     """Return the positions of the layers that have more than one sector."""
     return tuple(i for i, layer in enumerate(geometry.layers) if layer.n_alpha > 1)
+
+
+def ring_edges(geometry: Geometry) -> FloatArray:
+    """Return the radial edges of all layers together in mm, increasing, shape ``(rings + 1,)``."""
+    return np.unique(np.concatenate([np.asarray(layer.r_edges) for layer in geometry.layers]))
 
 
 def tile_events(geometry: Geometry) -> int:
@@ -131,78 +173,15 @@ def tiles(chunks: Iterable[VoxelShowers]) -> Iterator[VoxelShowers]:
         if len(chunk) == 0:
             continue
         events = tile_events(chunk.geometry)
-        joined = VoxelShowers.concatenate([*kept, chunk]) if kept else chunk
-        whole = len(joined) // events * events
-        for start in range(0, whole, events):
-            yield joined.select(slice(start, start + events))
-        kept = [joined.select(slice(whole, None))] if whole < len(joined) else []
-    yield from kept
-
-
-def observe(showers: VoxelShowers, *, threshold: float = 0.0) -> ShowerObservables:
-    """Compute the observables of showers.
-
-    The sums run in float64: a width is a small difference of large numbers, which float32 would
-    spoil. Time is dominated by reading the voxels once.
-
-    Args:
-        showers: the showers, in MeV.
-        threshold: voxels below it (MeV) count as empty; the default cuts negative ones only.
-
-    Returns:
-        The observables, one row per shower.
-
-    Raises:
-        RangeError: if there is no shower.
-    """
-    return ShowerObservables.concatenate(_observe_tile(t, threshold) for t in tiles([showers]))
-
-
-def _observe_tile(showers: VoxelShowers, threshold: float) -> ShowerObservables:
-    geometry = showers.geometry
-    energies = np.where(showers.energies >= threshold, showers.energies, 0).astype(np.float64)
-    moments = _moments(geometry)
-    sums = [energies[:, s] @ m for s, m in zip(geometry.slices, moments, strict=True)]
-    filled = [np.count_nonzero(energies[:, s], axis=1) for s in geometry.slices]
-    voxels = np.diff(geometry.boundaries)
-    layer_energy = np.column_stack([s[:, 0] for s in sums])
-    angular = [sums[i] for i in angular_layers(geometry)]
-    centre_r, width_r = _centre_width(sums, 1, len(showers))
-    centre_eta, width_eta = _centre_width(angular, 3, len(showers))
-    centre_phi, width_phi = _centre_width(angular, 5, len(showers))
-    return ShowerObservables(
-        geometry=geometry,
-        incident_energy=showers.incident_energy.astype(np.float64),
-        total_energy=layer_energy.sum(axis=1),
-        brightest_voxel=energies.max(axis=1),
-        layer_energy=layer_energy,
-        sparsity=1 - np.column_stack(filled) / voxels,
-        centre_r=centre_r,
-        width_r=width_r,
-        centre_eta=centre_eta,
-        centre_phi=centre_phi,
-        width_eta=width_eta,
-        width_phi=width_phi,
-        weight=None if showers.weight is None else showers.weight.astype(np.float64),
-    )
-
-
-def _moments(geometry: Geometry) -> list[FloatArray]:
-    """Return 1, r, r^2 and for angular layers eta, eta^2, phi, phi^2 per layer and voxel."""
-    r, eta, phi = geometry.radius, geometry.eta, geometry.phi
-    columns = np.column_stack([np.ones_like(r), r, r**2, eta, eta**2, phi, phi**2])
-    return [
-        np.ascontiguousarray(columns[s, : 7 if layer.n_alpha > 1 else 3])
-        for s, layer in zip(geometry.slices, geometry.layers, strict=True)
-    ]
-
-
-def _centre_width(
-    sums: list[FloatArray], column: int, events: int
-) -> tuple[FloatArray, FloatArray]:
-    """Return centre and width in mm, each (events, layers), from the sums of x e and x^2 e."""
-    centre, square = np.empty((2, events, len(sums)))
-    for layer, s in enumerate(sums):
-        centre[:, layer] = s[:, column] / (s[:, 0] + EPSILON)
-        square[:, layer] = s[:, column + 1] / (s[:, 0] + EPSILON)
-    return centre, np.sqrt(np.clip(square - centre**2, 0, None))
+        missing = -sum(map(len, kept)) % events
+        if missing:
+            kept.append(chunk.select(slice(0, missing)))
+            if len(chunk) < missing:
+                continue
+            yield VoxelShowers.concatenate(kept)
+        last = len(chunk) - (len(chunk) - missing) % events
+        for start in range(missing, last, events):
+            yield chunk.select(slice(start, start + events))
+        kept = [chunk.select(slice(last, None))] if last < len(chunk) else []
+    if kept:
+        yield VoxelShowers.concatenate(kept)

@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from ...data import VoxelShowers
 from ...errors import RangeError
+from .observing import filled_voxels
 from .showers import tiles
 
 __all__ = ["bin_index", "count_voxels"]
 
 Array = NDArray[Any]
+FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-_TABLE_BITS = 17  # sign, exponent and 8 bits of the mantissa: cells 0.4 % wide
+_SHIFT = 15  # leaves sign, exponent and 8 bits of the mantissa: cells 0.4 % wide
 _INFINITY = 0x7F800000  # bit pattern of float32 infinity; nan lies above it
 
 
@@ -55,51 +57,45 @@ def count_voxels(showers: VoxelShowers, edges: Array, *, threshold: float = 0.0)
     """
     if not edges[0] > 0:
         raise RangeError(f"voxel spectrum: expected positive edges in MeV, got {edges[0]}.")
-    lookup = _Lookup(np.asarray(edges, np.float64))
-    parts = [_count_tile(tile, lookup, threshold) for tile in tiles([showers])]
+    column = _Columns(np.asarray(edges, np.float64))
+    parts = [_count_tile(tile, column, threshold) for tile in tiles([showers])]
     return np.concatenate(parts) if parts else np.zeros((0, len(edges) + 1), np.int32)
 
 
-def _count_tile(tile: VoxelShowers, lookup: _Lookup, threshold: float) -> NDArray[Any]:
-    energies = np.ascontiguousarray(tile.energies, np.float32)
-    if tile.energies.dtype != np.float32:  # rounding could carry a voxel over an edge
-        index = bin_index(tile.energies, lookup.edges)
-    else:
-        index = lookup(energies)
-    columns = len(lookup.edges) + 1
-    dropped = ~(tile.energies >= threshold) | (tile.energies <= 0)
-    index[dropped] = columns
-    index += (columns + 1) * np.arange(len(tile))[:, None]
-    counts = np.bincount(index.ravel(), minlength=len(tile) * (columns + 1))
-    return counts.reshape(len(tile), columns + 1)[:, :columns].astype(np.int32)
+def _count_tile(tile: VoxelShowers, column: _Columns, threshold: float) -> NDArray[Any]:
+    filled, columns = filled_voxels(tile, threshold), len(column.edges) + 1
+    index = column(tile.energies.ravel()[np.flatnonzero(filled)])
+    first = columns * np.arange(len(tile))
+    place = np.repeat(first, np.count_nonzero(filled, axis=1)) + index
+    counts = np.bincount(place, minlength=len(tile) * columns)
+    return counts.reshape(len(tile), columns).astype(np.int32)
 
 
-class _Lookup:
-    """Exact bins of positive float32 numbers from their leading bits.
+class _Columns:
+    """The exact column of positive numbers, for float32 from their leading bits.
 
     The bit pattern of a positive float grows with it, so its leading bits number cells that are
-    narrower than any bin. A cell holds at most one edge: one table look-up and one comparison
-    replace the binary search.
+    narrower than any bin: a table gives the column at once. Only in the few cells that hold an
+    edge the numbers themselves are compared.
     """
 
-    def __init__(self, edges: NDArray[np.float64]) -> None:
+    def __init__(self, edges: FloatArray) -> None:
         self.edges = edges
-        cells = (_INFINITY >> (32 - _TABLE_BITS)) + 1
-        lowest = (np.arange(cells, dtype=np.uint32) << (32 - _TABLE_BITS)).view(np.float32)
-        self._first = bin_index(lowest.astype(np.float64), edges)
-        after = np.append(self._first[1:], self._first[-1])
-        self._unique = bool((after - self._first <= 1).all())
-        # a float32 is >= an edge if it is >= the smallest float32 that is
-        up = edges.astype(np.float32)
-        up = np.where(up < edges, np.nextafter(up, np.float32(np.inf)), up)
-        self._split = np.append(up, np.float32(np.inf))[np.minimum(self._first, len(edges))]
+        self._unsure = len(edges) + 1
+        cells = _INFINITY >> _SHIFT
+        lowest = np.arange(cells + 1, dtype=np.uint32) << _SHIFT
+        columns = bin_index(lowest[:-1].view(np.float32), edges)
+        last = bin_index((lowest[1:] - 1).view(np.float32), edges)
+        table = np.full(1 << (32 - _SHIFT), self._unsure, np.min_scalar_type(self._unsure))
+        table[:cells] = np.where(columns == last, columns, self._unsure)
+        self._table = table
 
-    def __call__(self, values: NDArray[np.float32]) -> IntArray:
-        if not self._unique:
-            return bin_index(values, self.edges)
-        cell = values.view(np.uint32) >> (32 - _TABLE_BITS)
-        np.minimum(cell, len(self._first) - 1, out=cell)  # negative numbers are dropped later
-        index: IntArray = self._first[cell]
-        index += values >= self._split[cell]
-        index[values == self.edges[-1]] = len(self.edges) - 1
+    def __call__(self, energies: Array) -> Array:
+        """Return the columns of energies in MeV, shape ``(voxels,)``."""
+        if energies.dtype != np.float32:  # rounding could carry a voxel over an edge
+            return bin_index(energies, self.edges)
+        cell = energies.view(np.uint32) >> np.uint32(_SHIFT)
+        index = np.take(self._table, cell, mode="clip")  # none is outside: this is faster
+        unsure = np.flatnonzero(index == self._unsure)
+        index[unsure] = bin_index(energies[unsure], self.edges)
         return index
