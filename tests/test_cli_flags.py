@@ -10,6 +10,7 @@ FLAGS = {
     "": "--cite --version",
     "bench judge": "--geometry --json --seed --showers --threads",
     "bench sampling": "--batch --json --seed --threads model",
+    "compare": "--json --out --title verdicts",
     "data convert": "--energy --geometry --json --out --to file",
     "data get": "--base-url --json --out --verify name",
     "data info": "--geometry --json files",
@@ -22,6 +23,9 @@ FLAGS = {
     "sample": (
         "--batch-size --condition --device --energy --extrapolate --json --like --out --seed "
         "--shard --spectrum --workers -n model"
+    ),
+    "simulate": (
+        "--energy --json --out --particle --seed --set --shard --tables --workers -n calorimeter"
     ),
     "train": "--data --device --geometry --out --resume --seed --set recipe",
 }

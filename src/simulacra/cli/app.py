@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import SimulacraError, suggestion
-from . import bench, data, demo, evaluate, merge, models, sample, train
+from . import bench, compare, data, demo, evaluate, merge, models, sample, simulate, train
 
 __all__ = ["app", "main"]
 
@@ -61,9 +61,11 @@ def _options(
 
 
 app.add_typer(data.app, name="data")
+app.command(epilog=simulate.EXAMPLE)(simulate.simulate)
 app.command(epilog=train.EXAMPLE)(train.train)
 app.command(epilog=sample.EXAMPLE)(sample.sample)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command(epilog=compare.EXAMPLE)(compare.compare)
 app.command(epilog=merge.EXAMPLE)(merge.merge)
 bench.app.command(epilog=evaluate.JUDGE_EXAMPLE)(evaluate.judge)
 app.add_typer(bench.app, name="bench")

@@ -1,0 +1,102 @@
+"""``simulacra simulate``: showers from Geant4 into a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .progress import ticker
+
+if TYPE_CHECKING:
+    from ..simulate.setup import Setup
+
+__all__ = ["EXAMPLE", "simulate"]
+
+EXAMPLE = (
+    "**Examples:** `simulacra simulate pbwo4-lar --particle gamma --energy 1GeV:64GeV -n 10000 "
+    "--seed 1 --workers 2 --out photons.hdf5` · `simulacra simulate mine.yaml -n 100000 "
+    "--out part-0.hdf5 --shard 0/10`"
+)
+
+
+def simulate(
+    calorimeter: Annotated[
+        str, typer.Argument(metavar="PRESET|FILE.yaml", help="What is simulated.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    events: Annotated[int, typer.Option("-n", help="Number of showers of the whole set.")],
+    particle: Annotated[
+        str | None,
+        typer.Option("--particle", help="gamma, e-, pi+, ...; several with commas, by turns."),
+    ] = None,
+    energy: Annotated[
+        str | None,
+        typer.Option("--energy", metavar="E|LOW:HIGH", help="2GeV, 1GeV:64GeV; bare: MeV."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Identity of the set.")] = 0,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes; 0 takes all cores.")
+    ] = 1,
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="i/N", help="Make only this part, from 0.")
+    ] = "0/1",
+    tables: Annotated[
+        str | None,
+        typer.Option(
+            "--tables",
+            metavar="FOLDER|rendered",
+            help="Geant4's official data sets. Default: as Geant4's variables say, else rendered.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Simulate showers with Geant4; the same command goes on after an interruption."""
+    import warnings
+
+    from ..execute import Shard, available_cores
+    from ..simulate.run import simulate_to_file
+
+    setup = _setup(calorimeter, particle, energy, settings or [])
+    with ticker("simulating showers") as tick:
+        result = simulate_to_file(
+            setup,
+            out,
+            events,
+            seed=seed,
+            shard=Shard.parse(shard),
+            workers=workers or available_cores(),
+            tables=tables,
+            progress=tick.done,
+        )
+    if result.caveat:
+        warnings.warn(f"hadronic physics is {result.caveat}.", stacklevel=1)
+    if as_json:
+        typer.echo(json.dumps({**asdict(result), "path": str(out), "seed": seed, "shard": shard}))
+        return
+    typer.echo(
+        f"{out}: {result.events} showers, {result.milliseconds_per_shower:.1f} ms of one core each"
+    )
+
+
+def _setup(name: str, particle: str | None, energy: str | None, settings: list[str]) -> Setup:
+    """Read the preset or file, and change in it what the options say."""
+    from ..config import apply_settings
+    from ..simulate import Setup, preset
+    from ..units import parse_energy
+
+    setup = Setup.from_yaml(name) if name.endswith((".yaml", ".yml")) else preset(name)
+    beam = setup.beam.to_dict()
+    if particle is not None:
+        beam["particles"] = [one.strip() for one in particle.split(",")]
+    if energy is not None:
+        low, colon, high = energy.partition(":")
+        beam["energy"] = [parse_energy(low), parse_energy(high if colon else low)]
+    return apply_settings(setup.updated(beam=beam), settings)

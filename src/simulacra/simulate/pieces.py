@@ -1,0 +1,216 @@
+"""A run in pieces that are finished one by one, so that nothing finished is made again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FileFormatError, OutputError
+from ..execute import atomic_path, atomic_text
+from .beam import Primaries
+from .geant4 import Showers
+
+__all__ = ["Pieces", "Totals", "cut"]
+
+Array = NDArray[Any]
+
+_MOST_PIECES = 2000
+_LEAST_MEV = 200_000.0  # below, starting and writing a piece would cost more than it saves
+_LEAST_EVENTS = 1024
+
+
+def cut(energy: Array, first: int) -> list[range]:
+    """Cut events into pieces of similar incident energy; it changes no shower.
+
+    A piece has about 200 GeV, which is a second or two of one core, and large runs have about 2000
+    pieces.
+
+    Args:
+        energy: incident energies in MeV, shape ``(events,)``.
+        first: number of the first event.
+    """
+    most_energy = max(_LEAST_MEV, float(energy.sum(dtype=np.float64)) / _MOST_PIECES)
+    most_events = max(_LEAST_EVENTS, len(energy) // _MOST_PIECES)
+    pieces, start, held = [], 0, 0.0
+    for place, one in enumerate(energy.tolist()):
+        if place > start and (held + one > most_energy or place - start >= most_events):
+            pieces.append(range(first + start, first + place))
+            start, held = place, 0.0
+        held += one
+    pieces.append(range(first + start, first + len(energy)))
+    return pieces
+
+
+@dataclass
+class Totals:
+    """What the pieces of a run add up to.
+
+    Args:
+        events: number of showers.
+        incident: their incident energy in MeV.
+        transport_seconds: processor time of Geant4.
+        filling_seconds: processor time from its steps to voxels.
+        recorded: deposits that were read out, in MeV.
+        outside: the part of them outside all voxels, in MeV.
+        engine: which Geant4 it was.
+    """
+
+    events: int = 0
+    incident: float = 0.0
+    transport_seconds: float = 0.0
+    filling_seconds: float = 0.0
+    recorded: float = 0.0
+    outside: float = 0.0
+    engine: str = ""
+
+    def add(self, other: Totals) -> None:
+        """Add those of another piece."""
+        for name, value in asdict(other).items():
+            setattr(self, name, value if name == "engine" else getattr(self, name) + value)
+
+    @property
+    def milliseconds_per_shower(self) -> float:
+        """Processor time of one core."""
+        return 1e3 * (self.transport_seconds + self.filling_seconds) / max(self.events, 1)
+
+    @property
+    def milliseconds_per_gev(self) -> float:
+        """Processor time of one core per GeV of incident energy."""
+        return self.milliseconds_per_shower * self.events / max(self.incident * 1e-3, 1e-30)
+
+    @property
+    def filling_share(self) -> float:
+        """Share of the time that goes into filling voxels."""
+        both = self.transport_seconds + self.filling_seconds
+        return self.filling_seconds / both if both else 0.0
+
+
+class Pieces:
+    """The folder of finished pieces beside the file that they will become.
+
+    Args:
+        file: the final file; the folder is ``FILE.pieces``.
+        run: identity of the run; pieces of another one are refused.
+
+    Raises:
+        OutputError: if pieces of another run lie there, or nothing can be written.
+    """
+
+    def __init__(self, file: Path, run: str) -> None:
+        self.folder = file.with_name(f"{file.name}.pieces")
+        note = self.folder / "run.json"
+        if note.exists():
+            if self._note().get("run") != run:
+                raise OutputError(
+                    f"{self.folder}: holds finished pieces of another simulation (other setup, "
+                    "number, seed, shard or tables); finish that one with its own command, remove "
+                    "the folder, or choose another --out."
+                )
+            return
+        if self.folder.exists() and any(not _is_temporary(p) for p in self.folder.iterdir()):
+            raise OutputError(
+                f"{self.folder}: is in the way, and it holds no pieces of a simulation; move it or "
+                "choose another --out."
+            )
+        atomic_text(note, json.dumps({"run": run}))
+
+    def __contains__(self, piece: range) -> bool:
+        return self._path(piece).exists()
+
+    @property
+    def sampling_fraction(self) -> float | None:
+        """The sampling fraction that was measured for this run, if it was."""
+        found = self._note().get("sampling_fraction")
+        return float(found) if found is not None else None
+
+    def keep_sampling_fraction(self, value: float) -> None:
+        """Write down a measured sampling fraction."""
+        atomic_text(
+            self.folder / "run.json", json.dumps({**self._note(), "sampling_fraction": value})
+        )
+
+    def keep(self, piece: range, showers: Showers, engine: str) -> None:
+        """Write a finished piece, whole or not at all.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        totals = Totals(
+            len(piece),
+            float(showers.primaries.energy.sum(dtype=np.float64)),
+            showers.transport_seconds,
+            showers.filling_seconds,
+            showers.recorded,
+            showers.outside,
+            engine,
+        )
+        arrays: dict[str, Any] = {
+            "totals": json.dumps(asdict(totals)),
+            "energies": showers.energies,
+            "pdg": showers.primaries.pdg,
+            "energy": showers.primaries.energy,
+            **showers.primaries.conditions,
+        }
+        with atomic_path(self._path(piece)) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    def read(self, piece: range) -> tuple[Array, Primaries]:
+        """Read a finished piece: voxel energies in MeV, and the incident particles.
+
+        Raises:
+            FileFormatError: if it is damaged.
+        """
+        found = self._arrays(piece)
+        conditions = {name: found[name] for name in ("x", "y", "theta", "phi")}
+        return found["energies"], Primaries(found["pdg"], found["energy"], conditions)
+
+    def totals(self, pieces: list[range]) -> Totals:
+        """Add up what the pieces say about themselves."""
+        whole = Totals()
+        for piece in pieces:
+            with self._open(piece) as file:
+                whole.add(Totals(**json.loads(str(file["totals"]))))
+        return whole
+
+    def remove(self) -> None:
+        """Remove the folder, when the final file is there."""
+        for path in self.folder.iterdir():
+            path.unlink(missing_ok=True)
+        self.folder.rmdir()
+
+    def _arrays(self, piece: range) -> dict[str, Array]:
+        with self._open(piece) as file:
+            return {name: file[name] for name in file.files}
+
+    @contextlib.contextmanager
+    def _open(self, piece: range) -> Iterator[Any]:
+        path = self._path(piece)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                yield file
+        except (OSError, ValueError, KeyError, EOFError, zlib.error, BadZipFile) as error:
+            raise FileFormatError(
+                f"{path}: is damaged ({error}); remove it and run the same command again, which "
+                "makes only this piece."
+            ) from None
+
+    def _path(self, piece: range) -> Path:
+        return self.folder / f"{piece.start:012d}-{piece.stop:012d}.npz"
+
+    def _note(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        return found
+
+
+def _is_temporary(path: Path) -> bool:
+    """Tell a file that a killed process left unfinished; see ``atomic_path``."""
+    return path.name.startswith(".") and path.name.endswith(".tmp")

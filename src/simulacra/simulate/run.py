@@ -1,0 +1,352 @@
+"""A simulation from its setup to its file: in parallel, resumable, in shards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from ..data import Geometry, VoxelShowers, write_showers
+from ..errors import ConfigError, DependencyError, OutputError, RangeError, SimulationError
+from ..execute import Shard, require_writable
+from ..random import NOISE_LAW
+from .beam import PARTICLES, draw_energies
+from .grids import CellShowers, write_cells
+from .pieces import Pieces, Totals, cut
+from .setup import Setup
+from .tables import Tables, find_tables
+from .voxels import Voxels
+from .workers import last_words, local_pool, measure_sampling_fraction, simulate_piece
+
+__all__ = ["APPROXIMATE", "Simulated", "simulate_to_file"]
+
+APPROXIMATE = (
+    "approximate: without Geant4's official tables, cross sections of neutrons below 20 MeV and of "
+    "photons on nuclei are rough formulas"
+)
+"""What is said of hadronic showers that were made with rendered tables."""
+
+_MOST_EVENTS = 10**9
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a simulation has done.
+
+    Args:
+        path: the file.
+        events: showers in it.
+        made: showers that were simulated now; the others were finished before.
+        sampling_fraction: by which deposits were divided.
+        milliseconds_per_shower: processor time of one core.
+        milliseconds_per_gev: the same per GeV of incident energy.
+        filling_share: share of that time from Geant4's steps to voxels.
+        caveat: what has to be known about the physics, or an empty text.
+    """
+
+    path: Path
+    events: int
+    made: int
+    sampling_fraction: float
+    milliseconds_per_shower: float
+    milliseconds_per_gev: float
+    filling_share: float
+    caveat: str
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One shard of one set of showers."""
+
+    setup: Setup
+    tables: Tables
+    events: int
+    seed: int
+    shard: Shard
+
+    @property
+    def numbers(self) -> range:
+        return self.shard.range(self.events)
+
+    @property
+    def digest(self) -> str:
+        """Identity of the whole set: shards of one set have it in common."""
+        content = {
+            "setup": self.setup.to_dict(),
+            "tables": self.tables.label,
+            "calzone": metadata.version("calzone"),
+            "noise": NOISE_LAW,
+            "events": self.events,
+            "seed": self.seed,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.setup.to_dict())
+
+    @property
+    def caveat(self) -> str:
+        rough = self.setup.physics.hadronic != "none" and self.tables.kind == "rendered"
+        return APPROXIMATE if rough else ""
+
+
+def simulate_to_file(
+    setup: Setup,
+    path: Path | str,
+    events: int,
+    *,
+    seed: int,
+    shard: Shard | None = None,
+    workers: int = 1,
+    executor: Executor | None = None,
+    tables: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Simulated:
+    """Simulate showers into a file that appears whole or not at all.
+
+    Every shower is a function of (setup, tables, seed, event): workers and shards change no bit of
+    it. Finished pieces wait beside the file in ``FILE.pieces``; the same call after an interruption
+    goes on from there, and a file that is finished already is left as it is.
+
+    Args:
+        setup: calorimeter, physics and beam.
+        path: the file to write.
+        events: showers of the whole set.
+        seed: identity of the set.
+        shard: which part of the set; all of it by default.
+        workers: processes on this machine; not used with an executor.
+        executor: anything with the semantics of ``concurrent.futures.Executor`` whose workers are
+            processes of one thread; it is left open. By default processes are started and ended.
+        tables: folder of Geant4's official tables, or ``"rendered"``; see :func:`find_tables`.
+        progress: called with the number of finished showers of this shard, and of all.
+
+    Returns:
+        What was done.
+
+    Raises:
+        DependencyError: if calzone, or pypenred where it is needed, is not installed.
+        ConfigError: if a material is not known, tables are missing, or the physics does not fit.
+        RangeError: if voxels miss the calorimeter, a range is empty, or the shard has no showers.
+        UnknownNameError: if a particle or a geometry is not known.
+        OutputError: if the file cannot be written, or another set lies there.
+        SimulationError: if Geant4 or a worker stops; finished pieces are kept.
+    """
+    path = Path(path)
+    run = _checked(setup, events, seed, shard or Shard(), workers, executor, tables)
+    require_writable(path.parent)
+    standing = _standing(path, run)
+    if standing is not None:
+        return standing
+    pieces = cut(draw_energies(setup.beam, seed, run.numbers), run.numbers.start)
+    done = Pieces(path, f"{run.digest} {run.shard.index}/{run.shard.count}")
+    missing = [piece for piece in pieces if piece not in done]
+    fraction = _fixed_fraction(setup) or done.sampling_fraction
+    if missing or fraction is None:
+        with _workers(executor, workers, done) as pool:
+            fraction = _make(run, done, missing, fraction, pool, progress or _silent)
+    totals = done.totals(pieces)
+    attributes = _attributes(run, fraction, totals)
+    _assemble(path, run, pieces, done, attributes)
+    done.remove()
+    return _report(path, attributes, made=sum(map(len, missing)))
+
+
+def _checked(
+    setup: Setup,
+    events: int,
+    seed: int,
+    shard: Shard,
+    workers: int,
+    executor: Executor | None,
+    tables: Path | str | None,
+) -> _Run:
+    """Refuse what cannot work before anything is started."""
+    setup.refuse_nonsense()
+    if not 1 <= events <= _MOST_EVENTS:
+        raise RangeError(f"events: expected 1 to {_MOST_EVENTS:g} showers, got {events}.")
+    if workers < 1:
+        raise RangeError(f"workers: expected at least 1, got {workers}.")
+    if not 0 <= seed < 2**64:
+        raise RangeError(f"seed: expected a number in [0, 2**64), got {seed}.")
+    if not shard.range(events):
+        raise RangeError(
+            f"shard {shard.index}/{shard.count}: has no showers, because the set has only "
+            f"{events}; take fewer shards."
+        )
+    if isinstance(executor, ThreadPoolExecutor):
+        raise ConfigError("executor: expected processes, found threads; Geant4 needs its own.")
+    if util.find_spec("calzone") is None:
+        raise DependencyError(
+            "simulating needs the package calzone, which brings Geant4; "
+            "pip install 'simulacra[geant4]'."
+        )
+    found = find_tables(tables)
+    found.refuse_physics(setup.physics.electromagnetic, setup.physics.hadronic)
+    return _Run(setup, found, events, seed, shard)
+
+
+def _fixed_fraction(setup: Setup) -> float | None:
+    """Return the sampling fraction that the setup states, None if it is to be measured."""
+    readout = setup.calorimeter.readout
+    if readout.deposits == "all":
+        return 1.0
+    return None if readout.sampling_fraction == "measured" else float(readout.sampling_fraction)
+
+
+@contextmanager
+def _workers(executor: Executor | None, workers: int, done: Pieces) -> Iterator[Executor]:
+    """Give workers; what goes wrong with them becomes one sentence."""
+    pool = executor or local_pool(workers, done.folder)
+    try:
+        yield pool
+    except BrokenProcessPool:
+        words = last_words(done.folder)
+        raise SimulationError(
+            f"a worker stopped{f'; it said: {words}' if words else ' (killed, or out of memory)'}. "
+            "Finished pieces are kept: the same command goes on from there."
+        ) from None
+    finally:
+        if executor is None:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _make(
+    run: _Run,
+    done: Pieces,
+    missing: list[range],
+    fraction: float | None,
+    pool: Executor,
+    progress: Progress,
+) -> float:
+    """Simulate what is missing, piece by piece as workers finish; return the sampling fraction."""
+    if fraction is None:
+        fraction = pool.submit(measure_sampling_fraction, run.text, run.tables).result()
+        done.keep_sampling_fraction(fraction)
+    finished, total = len(run.numbers) - sum(map(len, missing)), len(run.numbers)
+    progress(finished, total)
+    futures: dict[Future[Any], range] = {
+        pool.submit(
+            simulate_piece, run.text, run.tables, run.seed, piece.start, piece.stop, fraction
+        ): piece
+        for piece in missing
+    }
+    try:
+        while futures:
+            for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                piece = futures.pop(future)
+                done.keep(piece, *future.result())
+                finished += len(piece)
+                progress(finished, total)
+    finally:
+        for future in futures:
+            future.cancel()
+    return fraction
+
+
+def _assemble(
+    path: Path, run: _Run, pieces: list[range], done: Pieces, attributes: dict[str, Any]
+) -> None:
+    """Write the final file from the finished pieces, one after the other."""
+    beam, calorimeter = run.setup.beam, run.setup.calorimeter
+    where = calorimeter.geometry(attributes["particle"], attributes.get("pdg", 0))
+    if where is None:
+        cells = (
+            CellShowers(energies, primaries.energy, primaries.varying(beam))
+            for energies, primaries in map(done.read, pieces)
+        )
+        write_cells(path, Voxels.of(calorimeter), cells, attributes=attributes)
+        return
+    write_showers(path, _voxel_showers(run, pieces, done, where), attributes=attributes)
+
+
+def _voxel_showers(
+    run: _Run, pieces: list[range], done: Pieces, where: Geometry
+) -> Iterator[VoxelShowers]:
+    for energies, primaries in map(done.read, pieces):
+        conditions = primaries.varying(run.setup.beam)
+        yield VoxelShowers(energies, primaries.energy, where, conditions)
+
+
+def _attributes(run: _Run, fraction: float, totals: Totals) -> dict[str, Any]:
+    setup = run.setup
+    beam, physics, readout = setup.beam, setup.physics, setup.calorimeter.readout
+    read = "all materials" if readout.deposits == "all" else "active slabs"
+    hadronic = "" if physics.hadronic == "none" else f" and {physics.hadronic}"
+    low, high = beam.energy
+    found: dict[str, Any] = {
+        "simulation": f"{totals.engine}, {physics.electromagnetic} electromagnetic physics"
+        f"{hadronic}, {physics.production_cut:g} mm production cuts",
+        "tables": run.tables.label,
+        "detector": setup.calorimeter.name,
+        "setup": json.dumps(setup.to_dict()),
+        "particle": ", ".join(beam.particles),
+        "energies": f"{beam.spectrum}-uniform {low:g}-{high:g} MeV kinetic"
+        if beam.spectrum == "log"
+        else f"uniform {low:g}-{high:g} MeV kinetic",
+        "voxels": f"deposits in {read}, at the {readout.deposit_at} of each step, divided by the "
+        "sampling fraction",
+        "sampling_fraction": fraction,
+        "deposits_outside_voxels": totals.outside / max(totals.recorded, 1e-30),
+        "seed": run.seed if run.seed < 2**63 else str(run.seed),
+        "noise_law": NOISE_LAW,
+        "run": run.digest,
+        "events_of_run": run.events,
+        "first_event": run.numbers.start,
+        "shard": f"{run.shard.index}/{run.shard.count}",
+        "full_simulation_ms_per_shower": totals.milliseconds_per_shower,
+        "full_simulation_ms_per_gev": totals.milliseconds_per_gev,
+        "voxel_filling_share": totals.filling_share,
+    }
+    if len(beam.particles) == 1:
+        found["pdg"] = PARTICLES[beam.particles[0]]
+    if run.caveat:
+        found["hadronic_physics"] = run.caveat
+    return found
+
+
+def _standing(path: Path, run: _Run) -> Simulated | None:
+    """Return what a finished file holds if it is this very shard; refuse to replace another."""
+    if not path.exists():
+        return None
+    try:
+        with h5py.File(path, "r") as file:
+            found = dict(file.attrs)
+    except OSError:
+        found = {}
+    shard = f"{run.shard.index}/{run.shard.count}"
+    if (found.get("run"), found.get("shard")) != (run.digest, shard):
+        raise OutputError(
+            f"{path}: exists and holds something else; remove it or choose another --out."
+        )
+    return _report(path, found, made=0)
+
+
+def _report(path: Path, attributes: dict[str, Any], *, made: int) -> Simulated:
+    index, _, count = str(attributes["shard"]).partition("/")
+    numbers = Shard(int(index), int(count)).range(int(attributes["events_of_run"]))
+    return Simulated(
+        path=path,
+        events=len(numbers),
+        made=made,
+        sampling_fraction=float(attributes["sampling_fraction"]),
+        milliseconds_per_shower=float(attributes["full_simulation_ms_per_shower"]),
+        milliseconds_per_gev=float(attributes["full_simulation_ms_per_gev"]),
+        filling_share=float(attributes["voxel_filling_share"]),
+        caveat=str(attributes.get("hadronic_physics", "")),
+    )
+
+
+def _silent(done: int, total: int) -> None:
+    """Report nothing."""
