@@ -183,6 +183,25 @@ def test_keys_see_the_smallest_change(field):
     assert (other != points.event_keys()).sum() == 1
 
 
+def test_keys_tell_apart_what_is_only_rearranged():
+    points = cloud()
+    keys, filled = points.event_keys(), points.counts > 1
+    mirrored = replace(points, position=points.position[:, [1, 0, 2]])
+    energy = points.energy.copy()
+    for start, count in zip(points.offsets, points.counts, strict=False):
+        energy[start : start + count] = np.roll(energy[start : start + count], 1)
+    for other in (mirrored, replace(points, energy=energy)):
+        assert (other.event_keys() != keys)[filled].all()
+
+
+def test_points_without_energy_do_not_change_a_key():
+    points = cloud()
+    energy = points.energy.copy()
+    energy[::4] = 0
+    points = replace(points, energy=energy)
+    np.testing.assert_array_equal(points.thresholded(0.0).event_keys(), points.event_keys())
+
+
 def test_padding_is_no_part_of_a_shower():
     points = cloud()
     found = PointShowers.from_padded(padded(points, 70), points.incident_energy[:, None])

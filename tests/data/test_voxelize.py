@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
@@ -230,6 +231,21 @@ def test_there_and_back(name, spread):
     found = voxelize(points, where)
     np.testing.assert_array_equal(found.energies, showers.energies)
     assert not found.lost.any()
+
+
+@pytest.mark.parametrize("name", ["three", "1-photons", "3"])
+def test_the_rims_of_the_cells_there_and_back(name, monkeypatch):
+    """The smallest and the largest numbers that can be drawn do not leave the cell."""
+    where = DETECTOR if name == "three" else geometry(f"calochallenge-{name}")
+    rng = np.random.default_rng(1)
+
+    def extreme(_seed, events, count, **_more):
+        return rng.choice([2.0**-24, 1 - 2.0**-24], (len(events), count))
+
+    monkeypatch.setattr(import_module("simulacra.data.voxelize"), "uniform", extreme)
+    showers = ToyShowers(where, concentration=50.0).log_uniform(4, seed=2)
+    found = voxelize(to_points(showers, spread=1.0), where)
+    np.testing.assert_array_equal(found.energies, showers.energies)
 
 
 def test_real_showers_there_and_back():

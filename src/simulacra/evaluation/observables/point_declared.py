@@ -50,7 +50,8 @@ _FAMILIES = {
         "where the energy lies, and how the response changes with energy", over="incident_energy",
     ),
     "point_brightest": _Family(
-        "brightest", "energy of the brightest point", "MeV", "every other point", log_x=True
+        "brightest", "energy of the brightest point", "MeV",
+        "every other point; showers without points", log_x=True,
     ),
     "point_effective_number": _Family(
         "effective_number", r"$(\sum e)^2 / \sum e^2$", "",
