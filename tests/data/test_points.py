@@ -239,7 +239,7 @@ def test_what_is_written_is_read_back(tmp_path, dtype, with_columns):
         found.read(3, 8)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_any_partition_gives_the_same_file(tmp_path_factory, data):
     points = dressed(cloud(11))
