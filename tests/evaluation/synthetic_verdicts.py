@@ -10,10 +10,14 @@ from simulacra.data import Geometry, geometry
 from simulacra.evaluation.verdict import (
     ClassifierRecord,
     Curve,
+    Diagnosis,
     ExampleShower,
     FileInfo,
+    Finding,
     Histogram,
+    Matrix,
     MeanImage,
+    Profile,
     Score,
     Verdict,
 )
@@ -101,6 +105,141 @@ def toy_verdict(
 def without_pictures(verdict: Verdict) -> Verdict:
     """Return the verdict with its numbers only."""
     return replace(verdict, histograms=(), curves=(), images=(), examples=())
+
+
+def full_verdict(name: str = "calochallenge-1-photons", **settings) -> Verdict:
+    """Return a verdict with everything that a whole suite leaves; numbers are made up."""
+    plain = toy_verdict(name, **settings)
+    detector = Geometry.from_dict(dict(plain.geometry))
+    comparable, tilt = plain.comparable, settings.get("tilt", 3.0)
+    whole = [*plain.scores, *_further_scores(detector, tilt, comparable)]
+    return replace(
+        plain,
+        scores=(*whole, *_regional(whole)),
+        histograms=(*plain.histograms, _training_distance()),
+        profiles=_profiles(detector, tilt),
+        matrices=(_correlations(detector, tilt),),
+        diagnoses=(_diagnosis(plain),),
+        findings=(
+            Finding("layer_scale/2", "Layer 2 holds 2.1 % too much energy.", 9.4, 2),
+            Finding("duplicates", "1.0 % of the generated showers are copies.", 23.0),
+        ),
+        timing={"ms_per_shower": 1.3, "hardware": "one core of a processor", "batch": 100,
+                "stated_by_hand": True},
+        size={"training": 2_000_000, "generation": 1_250_000},
+    )  # fmt: skip
+
+
+def challenge_verdict(**settings) -> Verdict:
+    """Return a full verdict whose reference looks like the challenge's photons."""
+    plain = full_verdict(**{"comparable": True, **settings})
+    energies = (2.0**9, 2.0**14, 2.0**18)
+    return replace(
+        plain,
+        suite="calochallenge-ds1-photons",
+        reference=replace(plain.reference, events=121_000, provenance={}),
+        generated=replace(plain.generated, events=121_000),
+        examples=tuple(
+            replace(e, reference_incident_energy=energy)
+            for e, energy in zip(plain.examples, energies, strict=True)
+        ),
+    )
+
+
+def score(name: str, value: float, error: float = 0.01, floor: float | None = 0.0, **further):
+    """Return a score with the fields that a test does not ask about filled in."""
+    settings = {
+        "label": name.replace("_", " "), "floor_error": error, "layer": None, "unit": "",
+        "protocol": "300 against 300 showers", "comparable": False, "cannot_see": BLIND,
+        "floor_from": "halves of the reference",
+    }  # fmt: skip
+    return Score(name=name, value=value, error=error, floor=floor, **{**settings, **further})
+
+
+# fmt: off
+def _further_scores(detector: Geometry, tilt: float, comparable: bool):
+    levels = {"low_level": 0.05 * tilt, "high_level": 0.03 * tilt}
+    for level, excess in levels.items():
+        words = level.replace("_", "-")
+        yield score(f"auc_calibrated/{level}", 0.5 + 0.98 * excess, 0.012, 0.5,
+                    comparable=comparable, label=f"AUC after calibration, {words} classifier")
+        yield score(f"jsd/{level}", 0.4 * excess, 0.004, 0.001, comparable=comparable,
+                    label=f"Jensen-Shannon divergence, {words} classifier")
+    for name, value, error, floor in (
+        ("fpd", 8e-4 * tilt, 1e-4, 1.2e-4), ("kpd", 4e-5, 3e-5, 0.0),
+        ("precision", 0.71, 0.01, 0.7), ("recall", 0.62, 0.01, 0.7),
+        ("density", 1.02, 0.02, 0.99), ("coverage", 0.95, 0.004, 0.964),
+        ("memorisation", 0.4, 0.3, 0.5),
+    ):
+        yield score(name, value, error, floor, comparable=comparable)
+    for layer in detector.layers:
+        for kind in ("wasserstein", "kolmogorov_smirnov"):
+            yield score(f"{kind}/layer_energy/{layer.identity}", 0.02 * tilt, 0.004, 0.01,
+                        layer=layer.identity, label=f"{kind}, $E_{{{layer.identity}}}$")
+
+
+# fmt: on
+
+
+def _regional(scores):
+    """The same scores in four parts of phase space, one of them bad."""
+    for number in range(4):
+        region = f"incident energy {4**number} to {4 ** (number + 1)} GeV"
+        for one in scores:
+            if not one.name.startswith(("memorisation", "kpd")):
+                bad = 1.6 if number == 3 else 1.0
+                yield replace(one, name=f"{one.name}@energy-{number}", region=region,
+                              value=one.value * bad, error=2 * one.error)  # fmt: skip
+
+
+def _training_distance() -> Histogram:
+    edges = np.linspace(0, 10, 21)
+    centres = (edges[1:] + edges[:-1]) / 2
+    curves = [np.exp(-0.5 * ((centres - mean) / 1.5) ** 2) / (1.5 * 2.5066) for mean in (5, 4.6)]
+    error = tuple((0.05 * curves[0] + 1e-3).tolist())
+    return Histogram(
+        "training_distance", "distance to the nearest training shower", "", None,
+        tuple(edges.tolist()), tuple(curves[0].tolist()), error, tuple(curves[1].tolist()), error,
+        (0.0, 0.0), (0.0, 0.0), False, False, None, BLIND,
+    )  # fmt: skip
+
+
+def _profiles(detector: Geometry, tilt: float) -> tuple[Profile, ...]:
+    edges = tuple(float(k) for k in range(len(detector.layers) + 1))
+    depth = np.arange(len(detector.layers)) + 0.5
+    shape = np.exp(-(((depth - 2) / 2) ** 2)) + 0.01
+    energies = tuple(np.geomspace(1e3, 64e3, 7).tolist())
+    resolution = 0.1 / np.sqrt(np.sqrt(np.array(energies[1:]) * np.array(energies[:-1])) / 1e3)
+    return (
+        Profile("longitudinal", "mean energy fraction", "", "layer", "", edges, _row(shape),
+                _row(0.01 * shape), _row(shape * (1 + 0.01 * tilt)), _row(0.012 * shape), False,
+                False, "", BLIND),
+        Profile("resolution", r"$\sigma / \langle E \rangle$", "", "incident energy", "MeV",
+                energies, _row(resolution), _row(0.02 * resolution),
+                _row(resolution * (1 + 0.05 * tilt)), _row(0.02 * resolution), True, False,
+                "stochastic term 10.1 %/√GeV, reference 10.0 %/√GeV", BLIND),
+    )  # fmt: skip
+
+
+def _correlations(detector: Geometry, tilt: float) -> Matrix:
+    place = np.arange(len(detector.layers))
+    table = np.exp(-np.abs(place[:, None] - place) / 3)
+    other = np.exp(-np.abs(place[:, None] - place) / (3 + 0.2 * tilt))
+    labels = tuple(f"layer {layer.identity}" for layer in detector.layers)
+    return Matrix("layer_correlation", "correlation of layer energies", labels,
+                  tuple(map(_row, table)), tuple(map(_row, other)), BLIND)  # fmt: skip
+
+
+def _row(values) -> tuple[float, ...]:
+    return tuple(np.asarray(values, float).tolist())
+
+
+def _diagnosis(verdict: Verdict) -> Diagnosis:
+    names = [h.name for h in verdict.histograms][:20]
+    powers = tuple(0.08 / (k + 1) for k in range(len(names)))
+    few = tuple(names[:5])
+    return Diagnosis("high_level", tuple(names), powers, (17, 4, 203), (0.001, 0.004, 0.02), few,
+                     tuple(0.02 for _ in few), tuple(0.004 for _ in few), 0.81)  # fmt: skip
 
 
 def _auc(level: str, value: float, comparable: bool) -> Score:

@@ -7,6 +7,7 @@ import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 from synthetic_verdicts import toy_verdict, without_pictures
@@ -22,6 +23,23 @@ VERDICT = replace(
     FULL, images=FULL.images[:2], examples=FULL.examples[:1], histograms=FULL.histograms[:5]
 )
 BARE = without_pictures(VERDICT)
+
+
+@pytest.fixture
+def real() -> None:
+    """For tests that want pictures as they are."""
+
+
+@pytest.fixture(autouse=True)
+def blank(monkeypatch, request) -> None:
+    """Pictures as empty files: they have their own tests, and take most of the time."""
+    if "real" in request.fixturenames:
+        return
+    nothing = SimpleNamespace(get_size_inches=lambda: (4.0, 3.0))
+    for name in set(plots.__all__) - {"COLOURS", "Point", "compressed", "png", "svg"}:
+        monkeypatch.setattr(plots, name, lambda *_, **__: nothing)
+    monkeypatch.setattr(plots, "png", lambda _figure, **_settings: b"")
+    monkeypatch.setattr(plots, "svg", lambda _figure: b"")
 
 
 class Page(HTMLParser):
@@ -207,7 +225,7 @@ def test_texts_from_files_are_escaped():
     assert "{{ 7*7 }}" in page.words
 
 
-def test_the_same_verdict_gives_the_same_page(html):
+def test_the_same_verdict_gives_the_same_page(html, real):
     again = render_report([VERDICT], log={"epoch": [1, 2], "loss": [0.5, 0.4], "recipe": "demo"})
     assert again == html
 
@@ -217,7 +235,7 @@ def test_a_verdict_from_its_file_gives_the_same_page(tmp_path):
     assert render_report([stored]) == render_report([BARE])
 
 
-def test_two_samples_stand_side_by_side(blank):
+def test_two_samples_stand_side_by_side():
     other = toy_verdict(generated_name="better.hdf5", tilt=1.0)
     small = [replace(v, images=v.images[:1], histograms=v.histograms[:2]) for v in (VERDICT, other)]
     page = Page(render_report(small))
@@ -243,14 +261,7 @@ def test_strangers_do_not_share_a_page():
         render_report([BARE, stranger])
 
 
-@pytest.fixture
-def blank(monkeypatch):
-    """Pictures as empty files, for tests that only count them."""
-    monkeypatch.setattr(plots, "png", lambda _figure, **_settings: b"")
-    monkeypatch.setattr(plots, "svg", lambda _figure: b"")
-
-
-def test_many_layers_are_a_bounded_selection_that_says_so(blank):
+def test_many_layers_are_a_bounded_selection_that_says_so():
     page = Page(render_report([toy_verdict("calochallenge-2", events=20)]))
     words = page.words
     assert len(page.all("img")) < 40
@@ -259,7 +270,7 @@ def test_many_layers_are_a_bounded_selection_that_says_so(blank):
     assert "All 72 scores" in words  # every number is in the table
 
 
-def test_the_worst_layer_is_never_left_out(blank):
+def test_the_worst_layer_is_never_left_out():
     many = toy_verdict("calochallenge-2", events=20)
     name = "layer_energy/17"
     worse = tuple(

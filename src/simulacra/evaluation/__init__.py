@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .schema import verdict_schema
 from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .judge import evaluate
     from .suite import CHALLENGE, QUICK, Suite, suite_named
 
-__all__ = ["CHALLENGE", "QUICK", "Suite", "Verdict", "evaluate", "suite_named"]
+__all__ = ["CHALLENGE", "QUICK", "Suite", "Verdict", "evaluate", "suite_named", "verdict_schema"]
 
 
 def __getattr__(name: str) -> Any:

@@ -69,8 +69,11 @@ def pareto(
     if not shown:
         raise RangeError("expected at least one point to draw, got none.")
     with style():
-        figure = new_figure(7.6, 5.6)
-        axis = figure.add_axes((0.1, 0.24, 0.87, 0.73))
+        handles = _legend(shown, background, floor)
+        below = 0.62 + 0.17 * math.ceil(len(handles) / 2)  # inches for the axis label, the legend
+        height = 4.2 + below
+        figure = new_figure(7.6, height)
+        axis = figure.add_axes((0.1, below / height, 0.87, 4.1 / height))
         axis.set_xscale("log")
         if logarithmic:
             axis.set_yscale("log")
@@ -79,7 +82,7 @@ def pareto(
         _joined(axis, shown)
         _frame(axis, shown, quality, floor)
         _labels(axis, [p for p in shown if p.sample < 0])
-        _legend(figure, shown, background, floor)
+        figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=8)
     return figure
 
 
@@ -216,7 +219,7 @@ def _offsets(width: float) -> Iterator[tuple[float, float]]:
                 yield -width / 2, up
 
 
-def _legend(figure: Figure, points: Sequence[Point], background: str, floor: float) -> None:
+def _legend(points: Sequence[Point], background: str, floor: float) -> list[Any]:
     from matplotlib.lines import Line2D
 
     handles: list[Any] = []
@@ -241,4 +244,4 @@ def _legend(figure: Figure, points: Sequence[Point], background: str, floor: flo
         )  # fmt: skip
     if math.isfinite(floor):
         handles.append(Line2D([], [], color=INK, linestyle=":", label="full simulation (floor)"))
-    figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=8)
+    return handles

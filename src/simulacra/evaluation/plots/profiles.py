@@ -73,7 +73,7 @@ def matrices(matrix: Matrix, label: str) -> Figure:
         figure = new_figure(width, height)
         axes = [
             figure.add_axes((left / width, 0.75 / height, side / width, side / height))
-            for left in (0.9, 3.75, 7.35)
+            for left in (0.95, 3.75, 7.45)
         ]
         span = _span(reference, generated)
         largest = float(np.nanmax(np.abs(change), initial=0.0)) or 1.0
@@ -85,7 +85,7 @@ def matrices(matrix: Matrix, label: str) -> Figure:
         for axis, (values, (low, high), title) in zip(axes, panels, strict=True):
             image = axis.imshow(values, vmin=low, vmax=high, cmap=_map(low), origin="upper")
             axis.set_title(title)
-            _name_rows(axis, matrix.labels, left=axis is not axes[1])
+            _name_rows(axis, matrix.labels, left=axis is axes[0])
             if axis is not axes[0]:
                 bar = figure.colorbar(image, cax=axis.inset_axes((1.05, 0, 0.06, 1)))
                 bar.set_label("difference" if axis is axes[2] else safe_math(matrix.label))

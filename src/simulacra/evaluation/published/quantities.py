@@ -50,7 +50,6 @@ def _classifier(column: str, label: str, name: str) -> Quantity:
         "",
         "classifier",
         score=f"auc_calibrated/{name}",
-        remark="published: mean and spread of ten retrainings",
     )
 
 

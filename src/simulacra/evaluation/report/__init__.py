@@ -9,5 +9,6 @@ from __future__ import annotations
 
 from .page import render_report, write_report
 from .pictures import Family, Picture
+from .words import sample_names
 
-__all__ = ["Family", "Picture", "render_report", "write_report"]
+__all__ = ["Family", "Picture", "render_report", "sample_names", "write_report"]

@@ -1,20 +1,19 @@
-# ruff: noqa: RUF001 (the minus sign and the dash are written as they are)
+# ruff: noqa: RUF001 (the times sign and the dash are written as they are)
 """Several judged samples side by side: the best is marked only where the difference is real."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass
 
-from ..published import QUANTITIES, Quantity, own_value
+from ..published import QUANTITIES, Quantity, follows_protocol, own_value
 from ..verdict import Score, Verdict
 from ..wording import quantity
 from .cells import Cell, find_score, is_regional, kind_of
 from .pictures import first_of_each
 
-__all__ = ["SIGNIFICANT", "best_of", "compared"]
+__all__ = ["SIGNIFICANT", "ComparedCell", "ComparedRow", "best_of", "compared"]
 
 SIGNIFICANT = 3.0
 """Combined standard deviations from which one sample counts as better than another."""
@@ -25,23 +24,58 @@ _NEAREST_FLOOR = frozenset({"precision", "recall", "density", "coverage"})
 _UNRANKED = frozenset({"memorisation"})
 
 
-def compared(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """Return the rows of the comparison; none for a single sample.
+@dataclass(frozen=True)
+class ComparedCell:
+    """One number of one sample.
+
+    Args:
+        text: with its error, in words.
+        value: the number; nan if the sample does not have it.
+        error: one standard deviation; nan if unknown.
+        note: distance from the floor in words.
+        level: ``fine``, ``visible`` or ``strong``; ``""`` if unknown.
+        best: whether it is clearly better than all others.
+        comparable: whether it may stand beside published numbers.
+    """
+
+    text: str
+    value: float
+    error: float
+    note: str = ""
+    level: str = ""
+    best: bool = False
+    comparable: bool = True
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One quantity of all samples.
+
+    Args:
+        name: key: a score's name or a published column's.
+        label: in words.
+        cells: one per sample.
+    """
+
+    name: str
+    label: str
+    cells: tuple[ComparedCell, ...]
+
+
+def compared(verdicts: Sequence[Verdict]) -> list[ComparedRow]:
+    """Return the rows of the comparison.
 
     One row per score of the whole sample that is not an observable's, one per family of
-    separation powers (its mean over the layers), and time and size.
+    separation powers (its mean over the layers), and times and sizes.
     """
-    if len(verdicts) < 2:
-        return []
     rows = []
     for score in first_of_each(verdicts, lambda v: v.scores):
         if kind_of(score.name) in _KINDS and not is_regional(score):
-            cells = [Cell(find_score(verdict, score.name)) for verdict in verdicts]
-            best = best_of([cell.score for cell in cells])
-            cells = [replace(cell, best=number == best) for number, cell in enumerate(cells)]
-            rows.append({"label": score.label, "cells": [_shown(cell) for cell in cells]})
-    rows += [row for q in QUANTITIES if (row := _quantity_row(verdicts, q))]
-    return rows
+            scores = [find_score(verdict, score.name) for verdict in verdicts]
+            best = best_of(scores)
+            cells = tuple(_score_cell(s, n == best) for n, s in enumerate(scores))
+            rows.append(ComparedRow(score.name, score.label, cells))
+    return rows + [row for q in QUANTITIES if (row := _quantity_row(verdicts, q)) is not None]
 
 
 def best_of(scores: Sequence[Score | None]) -> int | None:
@@ -53,14 +87,24 @@ def best_of(scores: Sequence[Score | None]) -> int | None:
         scores: the same score of each sample; None where one does not have it.
     """
     known = [(n, s) for n, s in enumerate(scores) if s is not None and math.isfinite(s.value)]
-    if len(known) < 2 or kind_of(known[0][1].name) in _UNRANKED:
+    if not known or kind_of(known[0][1].name) in _UNRANKED:
         return None
-    ordered = sorted(known, key=lambda item: _badness(item[1]))
-    (first, best), (_, second) = ordered[:2]
-    errors = [e for e in (best.error, second.error) if math.isfinite(e)]
-    apart = _badness(second) - _badness(best)
-    clear = len(errors) == 2 and apart > SIGNIFICANT * math.hypot(*errors)
-    return first if clear else None
+    return _winner([(n, _badness(s), s.error) for n, s in known])
+
+
+def _winner(entrants: Sequence[tuple[int, float, float]]) -> int | None:
+    """Return the number of the entrant that is clearly the least bad: (number, badness, error)."""
+    if len(entrants) < 2:
+        return None
+    ordered = sorted(entrants, key=lambda one: one[1])
+    number, best, error = ordered[0]
+    errors = [one[2] for one in ordered]
+    if not all(math.isfinite(e) for e in errors):
+        return None
+    clear = all(
+        other - best > SIGNIFICANT * math.hypot(error, spread) for _, other, spread in ordered[1:]
+    )
+    return number if clear else None
 
 
 def _badness(score: Score) -> float:
@@ -70,43 +114,36 @@ def _badness(score: Score) -> float:
     return -score.value if kind == "log_posterior" else score.value
 
 
-def _shown(cell: Cell) -> dict[str, Any]:
-    return {
-        "text": cell.text,
-        "note": cell.excess_text if cell.score else "",
-        "level": cell.level,
-        "best": cell.best,
-        "comparable": cell.score is None or cell.comparable,
-    }
+def _score_cell(score: Score | None, best: bool) -> ComparedCell:
+    cell = Cell(score)
+    if score is None:
+        return ComparedCell(cell.text, math.nan, math.nan)
+    note = cell.excess_text if cell.excess is not None else ""
+    return ComparedCell(
+        cell.text, score.value, score.error, note, cell.level, best, cell.comparable
+    )
 
 
-def _quantity_row(verdicts: Sequence[Verdict], what: Quantity) -> dict[str, Any] | None:
+def _quantity_row(verdicts: Sequence[Verdict], what: Quantity) -> ComparedRow | None:
     """Return a row of a mean over layers, a time or a size; times and sizes have no winner."""
     if what.kind not in ("separation", "time", "size") or what.over_layers == "maximum":
         return None
     values = [own_value(verdict, what) for verdict in verdicts]
     if all(value is None for value in values):
         return None
-    best = _best_mean(values) if what.kind == "separation" else None
-    cells = [
-        {
-            "text": _text(value, what),
-            "note": "",
-            "level": "",
-            "best": number == best,
-            "comparable": what.kind != "separation" or verdict.comparable,
-        }
+    best = None
+    if what.kind == "separation":
+        best = _winner([(n, *value) for n, value in enumerate(values) if value is not None])
+    cells = (
+        ComparedCell(
+            _text(value, what),
+            *(value or (math.nan, math.nan)),
+            best=number == best,
+            comparable=follows_protocol(verdict, what),
+        )
         for number, (value, verdict) in enumerate(zip(values, verdicts, strict=True))
-    ]
-    return {"label": what.label, "cells": cells}
-
-
-def _best_mean(values: Sequence[tuple[float, float] | None]) -> int | None:
-    known = sorted((v[0], v[1], n) for n, v in enumerate(values) if v is not None)
-    if len(known) < 2:
-        return None
-    (a, error_a, first), (b, error_b, _) = known[:2]
-    return first if b - a > SIGNIFICANT * math.hypot(error_a, error_b) else None
+    )
+    return ComparedRow(what.column, what.label, tuple(cells))
 
 
 def _text(value: tuple[float, float] | None, what: Quantity) -> str:

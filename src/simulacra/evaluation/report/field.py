@@ -124,8 +124,7 @@ def _rank(place: Place) -> str:
         return place.why_not
     low, high = place.rank_range
     between = "" if low == high else f" ({low} to {high} within errors)"
-    nearest = ", nearest to full simulation first" if place.quantity.better == "nearest" else ""
-    return f"{place.rank} of {place.entrants}{between}{nearest}"
+    return f"{place.rank} of {place.entrants}{between}"
 
 
 def _pictures(

@@ -81,7 +81,7 @@ def correlations(verdicts: Sequence[Verdict], names: Sequence[str]) -> list[Pict
             plots.matrices(matrix, name),
             f"{matrix.label}: tables of {len(matrix.labels)} rows as colours, of the reference, "
             f"of {name}, and of their difference.",
-            f"{_plain(matrix.label)}, {name}. Cannot see: {matrix.cannot_see}.",
+            f"{_plain(matrix.label)}, {name}. Cannot see: {matrix.cannot_see.rstrip('.')}.",
             palette=True,
         )
         for verdict, name in zip(verdicts, names, strict=True)

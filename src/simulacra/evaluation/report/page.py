@@ -26,6 +26,7 @@ from .words import entry, sample_names
 
 __all__ = ["render_report", "write_report"]
 
+_MANY = 3  # so many names do not fit into a heading
 _OPEN_ROWS = 70  # a table of more scores is folded
 
 
@@ -85,7 +86,7 @@ def render_report(
     environment.filters.update(mathematics=mathematics, quantity=quantity)
     first, names = verdicts[0], sample_names(verdicts)
     return environment.get_template("page.html").render(
-        title=title or f"Judged showers: {', '.join(names)}",
+        title=title or f"Judged showers: {_few(names)}",
         version=__version__,
         not_comparable=NOT_COMPARABLE,
         first=first,
@@ -94,7 +95,7 @@ def render_report(
         entries=[entry(v, name) for v, name in zip(verdicts, names, strict=True)],
         cards=[read_card(card) for card in reference_cards],
         field=field(verdicts, names),
-        compared=compared(verdicts),
+        compared=compared(verdicts) if len(verdicts) > 1 else [],
         significant=SIGNIFICANT,
         regions=regional(verdicts, names),
         viewer=viewer(verdicts, names),
@@ -115,6 +116,10 @@ def render_report(
         log=training_log(log),
         open_rows=_OPEN_ROWS,
     )
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) < _MANY else f"{len(names)} samples"
 
 
 def _refuse_strangers(verdicts: Sequence[Verdict]) -> None:

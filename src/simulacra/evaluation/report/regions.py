@@ -13,8 +13,9 @@ from .words import family_title, lower
 
 __all__ = ["Heat", "regional"]
 
+_FOLDED = frozenset({"wasserstein", "kolmogorov_smirnov"})
 _MOST_ROWS = 150  # of the folded table of single scores
-_STRONGEST = 20.0  # standard deviations at which the colour is full
+_PALEST, _STRONGEST = 2.0, 30.0  # standard deviations at which colour begins and is full
 
 
 @dataclass(frozen=True)
@@ -54,20 +55,28 @@ def _table(verdict: Verdict, scores: Sequence[Score]) -> dict[str, Any]:
         regions.setdefault(key, score.region)
         fields.setdefault((_family(score), key), []).append(score)
     families = list(dict.fromkeys(family for family, _ in fields))
+    kinds = list(dict.fromkeys(map(kind_of, families)))
+    families.sort(key=lambda family: kinds.index(kind_of(family)))
     whole: dict[str, list[Score]] = {}
     for score in verdict.scores:
         if not is_regional(score):
             whole.setdefault(_family(score), []).append(score)
+    rows = [
+        {
+            "title": _title(family),
+            "folded": kind_of(family) in _FOLDED,
+            "fields": [_heat(fields.get((family, key), [])) for key in regions],
+            "whole": _heat(whole.get(family, [])),
+            "comparable": all(
+                s.comparable for key in regions for s in fields.get((family, key), [])
+            ),
+        }
+        for family in families
+    ]
     return {
         "regions": list(regions.values()),
-        "rows": [
-            {
-                "title": _title(family),
-                "fields": [_heat(fields.get((family, key), [])) for key in regions],
-                "whole": _heat(whole.get(family, [])),
-            }
-            for family in families
-        ],
+        "rows": [row for row in rows if not row["folded"]],
+        "folded": [row for row in rows if row["folded"]],
     }
 
 
@@ -80,8 +89,8 @@ def _heat(scores: Sequence[Score]) -> Heat:
     if not scores:
         return Heat(Cell(None), 0, 0)
     worst = max(scores, key=_away)
-    sigma = max(0.0, _away(worst))
-    shade = math.log1p(sigma) / math.log1p(_STRONGEST) if math.isfinite(sigma) else 0.0
+    sigma = max(_away(worst), _PALEST)
+    shade = math.log(sigma / _PALEST) / math.log(_STRONGEST / _PALEST)
     return Heat(Cell(worst), len(scores), round(100 * min(shade, 1.0)))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["average_showers", "single_showers"]
 
 _LAYERS, _MORE_LAYERS, _FEW_LAYERS = 5, 3, 8
-_MOST_EXAMPLES = 4
+_MOST_EXAMPLES, _OPEN_EXAMPLES = 4, 2
 _MOST_IMAGES = 16  # of all samples, shown at once
 
 
@@ -59,7 +59,8 @@ def single_showers(verdicts: Sequence[Verdict], names: Sequence[str]) -> Family:
         for example in even(verdict.examples, each):
             figure = plots.example_shower(example, geometry, positions, name)
             found.append(_example_picture(figure, example, name))
-    return Family("Single showers", found, [], left_out)
+    shown = max(_OPEN_EXAMPLES, len(verdicts))
+    return Family("Single showers", found[:shown], found[shown:], left_out)
 
 
 def _mean_picture(figure: Figure, where: str, name: str, image: MeanImage) -> Picture:

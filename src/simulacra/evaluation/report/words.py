@@ -13,12 +13,14 @@ from .cells import Cell, Gauge, away, find_score, is_regional, kind_of, main_auc
 
 __all__ = [
     "FAMILIES",
+    "LOOKED_FOR",
+    "SIGNIFICANT",
     "entry",
     "family_title",
     "lower",
     "number",
-    "own_milliseconds",
     "sample_names",
+    "standing_line",
 ]
 
 FAMILIES = {
@@ -48,12 +50,17 @@ FAMILIES = {
 _OWN_MS = ("ms_per_shower", "milliseconds_per_shower")
 _FULL_MS = ("full_simulation_ms_per_shower", "full_simulation_milliseconds_per_shower")
 _OPEN_FINDINGS = 5
+
 SIGNIFICANT = 4.5
+"""Standard deviations from which a fault is named."""
+
 LOOKED_FOR = (
     "energy scale of each layer and of the sum; resolution; layers turned against the others; "
     "radial order; numbers of voxels above the threshold; rates of empty layers; missing incident "
     "energies; copies of training showers and of each other"
 )
+"""What can be named, in words."""
+
 _OF_CLASSIFIERS = frozenset({"auc", "auc_calibrated", "jsd", "log_posterior"})
 
 
@@ -65,7 +72,7 @@ def entry(verdict: Verdict, name: str) -> dict[str, Any]:
         name: of the judged sample on this page.
     """
     whole = [score for score in verdict.scores if not is_regional(score)]
-    aucs = main_aucs(whole)
+    aucs, place = main_aucs(whole), standing(verdict)
     others = sorted(
         (Cell(s) for s in whole if kind_of(s.name) not in _OF_CLASSIFIERS),
         key=lambda cell: -(cell.excess if cell.excess is not None else -math.inf),
@@ -76,7 +83,8 @@ def entry(verdict: Verdict, name: str) -> dict[str, Any]:
         "gauges": [_gauge(verdict, score) for score in aucs],
         "sentence": _sentence(aucs),
         "findings": _findings(verdict),
-        "standing": _standing_line(standing(verdict)),
+        "standing": standing_line(place),
+        "ranked": place is not None and place.ranked,
         "worst": [cell for cell in others if cell.excess is not None][:3],
         "corner": _worst_corner(verdict),
         "speed": _speed(verdict.timing, verdict.reference.provenance),
@@ -117,11 +125,6 @@ def number(plain: Mapping[str, Any], names: Iterable[str]) -> float | None:
     return None
 
 
-def own_milliseconds(verdict: Verdict) -> float | None:
-    """Return the generator's stated milliseconds per shower, or None."""
-    return number(verdict.timing or {}, _OWN_MS)
-
-
 def _gauge(verdict: Verdict, score: Score) -> Gauge:
     classifier = score.name.partition("/")[2]
     before = find_score(verdict, f"auc/{classifier}")
@@ -139,7 +142,7 @@ def _sentence(aucs: Sequence[Score]) -> str:
     best = max(known, key=lambda score: score.value)
     return (
         f"Shown one full-simulation shower and one generated shower, the sharpest classifier "
-        f"({best.label.removeprefix('AUC, ')}) names the generated one in "
+        f"({best.label.partition(', ')[2] or best.label}) names the generated one in "
         f"{100 * best.value:.0f} of 100 pairs; 50 would be guessing."
     )
 
@@ -155,13 +158,17 @@ def _findings(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _standing_line(found: Standing | None) -> str:
-    """Say in one sentence where a sample stands among the published ones, or why that is open."""
+def standing_line(found: Standing | None) -> str:
+    """Say in one sentence where a sample stands among the published ones, or why that is open.
+
+    Args:
+        found: the sample's standing; None, and an empty sentence, for other detectors.
+    """
     if found is None:
         return ""
     if not found.ranked:
         return (
-            f"Not ranked among published submissions ({found.title.partition(',')[0]}): "
+            f"Not ranked among published submissions ({found.title.partition(':')[0]}): "
             f"{found.reasons[0]}."
         )
     ranks = [
@@ -174,7 +181,7 @@ def _standing_line(found: Standing | None) -> str:
     if not ranks:
         return ""
     return (
-        f"Among the published submissions to {found.title.partition(',')[0]}: {'; '.join(ranks)}."
+        f"Among the published submissions to {found.title.partition(':')[0]}: {'; '.join(ranks)}."
     )
 
 

@@ -5,7 +5,7 @@
   const view = document.getElementById("viewer");
   const data = JSON.parse(document.getElementById("viewer-data").textContent);
   const START = {yaw: 1.0, pitch: 0.35, zoom: 1};
-  const WIDEST = 0.7;  // rad: wider sectors are drawn as several boxes
+  const WIDEST = 0.45;  // rad: wider sectors are drawn as several boxes
   const DECADES = 5;   // of the colour scale, below the brightest voxel
   const SHADES = 32, FACES = [1, 0.88, 0.78];
   const MAP = [[0, 0, 4], [40, 17, 90], [101, 26, 128], [159, 47, 127], [212, 72, 104],
@@ -61,7 +61,7 @@
   function setColours() {
     colours = FACES.map(light => Array.from({length: SHADES}, (_, n) => {
       const t = n / (SHADES - 1), [r, g, b] = mix(t).map(v => Math.round(v * light));
-      return `rgba(${r},${g},${b},${(0.3 + 0.7 * t).toFixed(3)})`;
+      return `rgba(${r},${g},${b},${(0.2 + 0.8 * t ** 1.5).toFixed(3)})`;
     }));
     const stops = Array.from({length: 12}, (_, n) => `rgb(${mix(n / 11).map(Math.round)})`);
     view.querySelector(".legend-bar").style.background = `linear-gradient(90deg,${stops})`;
@@ -72,11 +72,15 @@
   function setLegend() {
     const ticks = view.querySelector(".legend-ticks");
     ticks.textContent = "";
-    for (let p = Math.ceil(Math.log10(scale[0])); 10 ** p <= scale[1]; p++) {
-      const tick = document.createElement("span");
-      tick.textContent = p < -2 || p > 3 ? `1e${p}` : String(10 ** p).slice(0, 6);
-      tick.style.left = `${100 * fraction(10 ** p)}%`;
-      ticks.append(tick);
+    const steps = scale[1] / scale[0] < 150 ? [1, 2, 5] : [1];
+    for (let p = Math.floor(Math.log10(scale[0])); 10 ** p <= scale[1]; p++) {
+      for (const value of steps.map(step => Number(`${step}e${p}`))) {
+        if (value < scale[0] || value > scale[1]) continue;
+        const tick = document.createElement("span");
+        tick.textContent = p < -3 || p > 4 ? value.toExponential() : String(value);
+        tick.style.left = `${100 * fraction(value)}%`;
+        ticks.append(tick);
+      }
     }
   }
 
