@@ -47,6 +47,14 @@ def test_quantiles_at_readable_energies(observed):
     assert middle.max() < 8e3
 
 
+def test_a_narrow_range_gets_as_many_digits_as_it_needs(observed):
+    o = observed(log_uniform(4000, low=1e4, high=1.1e4))
+    kept, _ = regions(o, o)
+    shares = [r.mask_reference.mean() for r in kept]
+    assert len(kept) == 4
+    assert shares == pytest.approx([0.25] * 4, abs=0.1)
+
+
 def test_what_lies_outside_the_reference_falls_into_the_outermost_regions(observed):
     wide = observed(np.append(log_uniform(1000), [10.0, 1e6]))
     kept, _ = regions(observed(log_uniform(4000)), wide)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Geometry, Layer, VoxelShowers
+from .products import steady_product
 from .showers import (
     EPSILON,
     FEW_LAYERS,
@@ -26,7 +27,6 @@ __all__ = ["filled_voxels", "observe"]
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 
-_LONGEST_SUM = 192  # voxels; BLAS cuts longer sums where the number of its threads tells it to
 _VANISHING = 1e-9  # of the largest coordinate: what is this small is 0 up to rounding
 
 
@@ -163,7 +163,9 @@ def _centres_and_widths(
     for block in blocks:
         norm = layer_energy[:, first : first + block.layers] + EPSILON
         first += block.layers
-        moments = _product(block.moments, block.rows(double).T).reshape(-1, *norm.shape) / norm
+        moments = (
+            steady_product(block.moments, block.rows(double).T).reshape(-1, *norm.shape) / norm
+        )
         number = block.coordinates.shape[1]
         for x, name in enumerate(("r", "eta", "phi")[:number]):
             centre, square = moments[x], moments[number + x]
@@ -199,7 +201,7 @@ def _rings(
     single = kept.astype(np.float32, copy=False)
     rings, angles = [], [np.empty((len(kept), 0, 2), np.float32)]
     for block in blocks:
-        sums = _product(block.rows(single), block.rings)
+        sums = steady_product(block.rows(single), block.rings)
         rings.append(sums[:, : block.layer.n_radius].reshape(len(kept), -1))
         if block.layer.n_alpha > 1:
             angles.append(sums[:, block.layer.n_radius :].reshape(len(kept), block.layers, 2))
@@ -209,20 +211,9 @@ def _rings(
     return {
         "harmonic_cos": harmonic[..., 0].astype(np.float32),
         "harmonic_sin": harmonic[..., 1].astype(np.float32),
-        "ring_energy": _product(every, _shares(geometry)),
+        "ring_energy": steady_product(every, _shares(geometry)),
         "layer_ring_energy": every if len(geometry.layers) <= FEW_LAYERS else every[:, :0],
     }
-
-
-def _product(a: Array, b: Array) -> Array:
-    """Return the matrix product, in pieces that BLAS leaves whole for any number of threads."""
-    length = a.shape[1]
-    pieces = -(-length // _LONGEST_SUM)
-    cuts = [length * piece // pieces for piece in range(pieces + 1)]
-    total: Array = a[:, : cuts[1]] @ b[: cuts[1]]
-    for low, high in pairwise(cuts[1:]):
-        total += a[:, low:high] @ b[low:high]
-    return total
 
 
 def _two_brightest(geometry: Geometry, blocks: tuple[_Block, ...], kept: Array) -> dict[str, Array]:
