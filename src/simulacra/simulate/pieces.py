@@ -38,15 +38,15 @@ def cut(energy: Array, first: int) -> list[range]:
         energy: incident energies in MeV, shape ``(events,)``.
         first: number of the first event.
     """
-    most_energy = max(_LEAST_MEV, float(energy.sum(dtype=np.float64)) / _MOST_PIECES)
+    summed = np.cumsum(energy, dtype=np.float64)
+    most_energy = max(_LEAST_MEV, float(summed[-1]) / _MOST_PIECES)
     most_events = max(_LEAST_EVENTS, len(energy) // _MOST_PIECES)
-    pieces, start, held = [], 0, 0.0
-    for place, one in enumerate(energy.tolist()):
-        if place > start and (held + one > most_energy or place - start >= most_events):
-            pieces.append(range(first + start, first + place))
-            start, held = place, 0.0
-        held += one
-    pieces.append(range(first + start, first + len(energy)))
+    pieces, start, before = [], 0, 0.0
+    while start < len(energy):
+        full = int(np.searchsorted(summed, before + most_energy, side="right"))
+        stop = min(max(full, start + 1), start + most_events, len(energy))
+        pieces.append(range(first + start, first + stop))
+        start, before = stop, float(summed[stop - 1])
     return pieces
 
 
@@ -183,6 +183,8 @@ class Pieces:
 
     def remove(self) -> None:
         """Remove the folder, when the final file is there."""
+        if not self.folder.exists():
+            return
         for path in self.folder.iterdir():
             path.unlink(missing_ok=True)
         self.folder.rmdir()

@@ -15,7 +15,8 @@ __all__ = ["PRESETS", "preset"]
 def pbwo4_lar() -> Setup:
     """45 layers of 4 mm PbWO4 and 4 mm liquid argon, photons, the challenge's 368 voxels.
 
-    The stack of the embedded showers, with their sampling fraction.
+    The stack of the embedded showers, with the fraction by which these are divided: active deposits
+    over incident energy. Over all deposits, as ``measured`` means it, it is 0.1348.
     """
     return Setup(
         calorimeter=Calorimeter(
@@ -164,12 +165,12 @@ def ams02_ecal() -> Setup:
 
 
 MEASURED = {
-    "par04-siw": 0.033,
-    "par04-scipb": 0.033,
-    "calogan": 0.18,
-    "fe-hadron": 0.04,
-    "pb-hadron": 0.04,
-    "ams02-ecal": 0.07,
+    "par04-siw": 0.03178,
+    "par04-scipb": 0.03327,
+    "calogan": 0.18923,
+    "fe-hadron": 0.03731,
+    "pb-hadron": 0.02392,
+    "ams02-ecal": 0.0711,
 }
 """Sampling fractions as ``measured`` finds them with rendered tables; error about 0.3 %."""
 

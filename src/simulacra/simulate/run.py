@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ APPROXIMATE = (
 """What is said of hadronic showers that were made with rendered tables."""
 
 _MOST_EVENTS = 10**9
+_MOST_EVENTS_AT_ONCE = 10**8
 
 Progress = Callable[[int, int], None]
 
@@ -71,6 +72,7 @@ class _Run:
 
     setup: Setup
     tables: Tables
+    engine: str
     events: int
     seed: int
     shard: Shard
@@ -85,12 +87,16 @@ class _Run:
         content = {
             "setup": self.setup.to_dict(),
             "tables": self.tables.label,
-            "calzone": metadata.version("calzone"),
+            "engine": self.engine,
             "noise": NOISE_LAW,
             "events": self.events,
             "seed": self.seed,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def piece_of(self) -> str:
+        return f"{self.digest} {self.shard.index}/{self.shard.count}"
 
     @property
     def text(self) -> str:
@@ -148,9 +154,10 @@ def simulate_to_file(
     require_writable(path.parent)
     standing = _standing(path, run)
     if standing is not None:
+        Pieces(path, run.piece_of).remove()  # a kill may have come between writing and tidying
         return standing
     pieces = cut(draw_energies(setup.beam, seed, run.numbers), run.numbers.start)
-    done = Pieces(path, f"{run.digest} {run.shard.index}/{run.shard.count}")
+    done = Pieces(path, run.piece_of)
     missing = [piece for piece in pieces if piece not in done]
     fraction = _fixed_fraction(setup) or done.sampling_fraction
     if missing or fraction is None:
@@ -187,14 +194,26 @@ def _checked(
         )
     if isinstance(executor, ThreadPoolExecutor):
         raise ConfigError("executor: expected processes, found threads; Geant4 needs its own.")
-    if util.find_spec("calzone") is None:
+    if len(shard.range(events)) > _MOST_EVENTS_AT_ONCE:
+        raise RangeError(
+            f"events: expected at most {_MOST_EVENTS_AT_ONCE:g} showers in one shard, got "
+            f"{len(shard.range(events))}; take more shards."
+        )
+    engine = _engine_version()
+    found = find_tables(tables)
+    found.refuse_physics(setup.physics.electromagnetic, setup.physics.hadronic)
+    return _Run(setup, found, engine, events, seed, shard)
+
+
+def _engine_version() -> str:
+    """Return which calzone is installed, without importing it."""
+    try:
+        return f"calzone {metadata.version('calzone')}"
+    except metadata.PackageNotFoundError:
         raise DependencyError(
             "simulating needs the package calzone, which brings Geant4; "
             "pip install 'simulacra[geant4]'."
-        )
-    found = find_tables(tables)
-    found.refuse_physics(setup.physics.electromagnetic, setup.physics.hadronic)
-    return _Run(setup, found, events, seed, shard)
+        ) from None
 
 
 def _fixed_fraction(setup: Setup) -> float | None:
@@ -212,7 +231,7 @@ def _workers(executor: Executor | None, workers: int, done: Pieces) -> Iterator[
     try:
         yield pool
     except BrokenProcessPool:
-        words = last_words(done.folder)
+        words = last_words(done.folder).rstrip(".")
         raise SimulationError(
             f"a worker stopped{f'; it said: {words}' if words else ' (killed, or out of memory)'}. "
             "Finished pieces are kept: the same command goes on from there."
@@ -234,8 +253,8 @@ def _make(
     if fraction is None:
         fraction = pool.submit(measure_sampling_fraction, run.text, run.tables).result()
         done.keep_sampling_fraction(fraction)
-    finished, total = len(run.numbers) - sum(map(len, missing)), len(run.numbers)
-    progress(finished, total)
+    total = len(run.numbers)
+    progress(total - sum(map(len, missing)), total)
     futures: dict[Future[Any], range] = {
         pool.submit(
             simulate_piece, run.text, run.tables, run.seed, piece.start, piece.stop, fraction
@@ -245,14 +264,20 @@ def _make(
     try:
         while futures:
             for future in wait(futures, return_when=FIRST_COMPLETED).done:
-                piece = futures.pop(future)
-                done.keep(piece, *future.result())
-                finished += len(piece)
-                progress(finished, total)
+                _keep(future, futures, done)
+                progress(total - sum(map(len, futures.values())), total)
     finally:
-        for future in futures:
-            future.cancel()
+        for future in [future for future in futures if not future.cancel() and future.done()]:
+            with suppress(Exception):  # the first failure is on its way already
+                _keep(future, futures, done)
     return fraction
+
+
+def _keep(future: Future[Any], futures: dict[Future[Any], range], done: Pieces) -> None:
+    """Write down what a worker has finished."""
+    showers, engine = future.result()
+    done.keep(futures[future], showers, engine)
+    del futures[future]
 
 
 def _assemble(
@@ -292,9 +317,7 @@ def _attributes(run: _Run, fraction: float, totals: Totals) -> dict[str, Any]:
         "detector": setup.calorimeter.name,
         "setup": json.dumps(setup.to_dict()),
         "particle": ", ".join(beam.particles),
-        "energies": f"{beam.spectrum}-uniform {low:g}-{high:g} MeV kinetic"
-        if beam.spectrum == "log"
-        else f"uniform {low:g}-{high:g} MeV kinetic",
+        "energies": f"{'log-' * (beam.spectrum == 'log')}uniform {low:g}-{high:g} MeV kinetic",
         "voxels": f"deposits in {read}, at the {readout.deposit_at} of each step, divided by the "
         "sampling fraction",
         "sampling_fraction": fraction,

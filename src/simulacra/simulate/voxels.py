@@ -106,7 +106,9 @@ class Voxels:
         """
         hit = voxel >= 0
         flat = event[hit] * self.count + voxel[hit]
-        summed: FloatArray = np.bincount(flat, energy[hit], minlength=events * self.count)
+        summed: FloatArray = np.bincount(
+            flat, weights=energy[hit], minlength=events * self.count
+        ).astype(np.float64, copy=False)
         return summed.reshape(events, self.count)
 
 
