@@ -11,15 +11,11 @@ their cards.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from simulacra.data import open_showers
 from simulacra.evaluation import Verdict, evaluate
-from simulacra.evaluation.suite import suite_named
 from simulacra.evaluation.timing import time_sampling
 from simulacra.tasks.calorimeter import Surrogate, sample_to_file
 from simulacra.tasks.calorimeter.drawing import particles_like
@@ -32,7 +28,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="folder of the trained model")
     parser.add_argument("--reference", type=Path, required=True, help="showers never trained on")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shipped models")
-    parser.add_argument("--suite", default="challenge")
+    parser.add_argument("--suite", default="calochallenge")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--failure", action="append", default=[], help="a known failure, in words")
@@ -46,9 +42,17 @@ def main() -> None:
     kept = given.model / f"verdict-{given.suite}.json"
     verdict = Verdict.load(kept) if kept.exists() else None
     if verdict is None or verdict.generated.sha256 != open_showers(showers).digest():
-        verdict = _judged(showers, given.reference, given.suite, given.seed)
+        verdict = evaluate(
+            showers,
+            given.reference,
+            suite=given.suite,
+            seed=given.seed,
+            threads=1,
+            workers=given.threads,
+            folder=given.model / "retrainings",
+        )
         verdict.save(kept)
-    scores = [vars(score) for score in verdict.scores if score.layer is None]
+    scores = [vars(score) for score in verdict.scores if score.layer is None and "@" not in score.name]
     times = time_sampling(
         sampler(surrogate, seed=given.seed, workers=given.threads),
         batches=[1, 100, 1000, 10000],
@@ -78,30 +82,6 @@ def main() -> None:
         known_failures=given.failure or ["see the scores that exceed their floors"],
     )
     surrogate.save(given.out / surrogate.config.name)
-
-
-def _judged(showers: Path, reference: Path, suite: str, seed: int) -> Verdict:
-    """Judge with one process per classifier; the seed of each is its own, so the verdict is too."""
-    whole = suite_named(suite)
-    alone = [
-        whole.updated(
-            classifiers=[task.to_dict()],
-            **({} if i == 0 else {"observables": [], "images": False, "examples": 0}),
-        )
-        for i, task in enumerate(whole.classifiers)
-    ]
-    with ProcessPoolExecutor(len(alone), mp_context=get_context("spawn")) as pool:
-        waiting = [
-            pool.submit(evaluate, showers, reference, suite=part, seed=seed, threads=1)
-            for part in alone
-        ]
-        first, *others = [job.result() for job in waiting]
-    return dataclasses.replace(
-        first,
-        scores=first.scores + tuple(score for other in others for score in other.scores),
-        curves=first.curves + tuple(curve for other in others for curve in other.curves),
-        classifiers=first.classifiers + tuple(c for other in others for c in other.classifiers),
-    )
 
 
 def _short(score: dict[str, object]) -> dict[str, object]:

@@ -17,7 +17,10 @@ FLAGS = {
     "data split": "--events --fraction --geometry --json --out --rest --seed --to file",
     "data validate": "--geometry --json --strict files",
     "demo": "--epochs --out --recipe --seed",
-    "evaluate": "--geometry --json --out --reference --seed --suite --threads --training generated",
+    "evaluate": (
+        "--about --geometry --independent --json --out --reference --seed --suite --threads "
+        "--training --workers generated"
+    ),
     "merge": "out parts",
     "models": "--json",
     "sample": (

@@ -72,7 +72,7 @@ class Workforce:
         try:
             while True:
                 while len(waiting) <= ahead and (piece := next(left, _END)) is not _END:
-                    waiting.append((piece, self._submit(function, piece)))  # type: ignore[arg-type]
+                    waiting.append((piece, self._submit(function, piece)))
                 if not waiting:
                     return
                 try:

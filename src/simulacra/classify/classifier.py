@@ -1,4 +1,4 @@
-"""A binary classifier with event weights: the challenge's network, seeded and in float32."""
+"""One network trained to tell classes apart, with event weights, seeded and in float32."""
 
 from __future__ import annotations
 
@@ -10,119 +10,30 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.utils.flop_counter import FlopCounterMode
 
-from ..config import Config
-from ..errors import RangeError, ShapeError
+from ..errors import ShapeError
 from ..nets.mlp import MLP
+from ..nets.resnet3d import ResNet3d
 from ..random import Stream, generator
+from .sample import Feeder, LabelledSample
+from .settings import ClassifierConfig
 
 __all__ = [
-    "ClassifierConfig",
     "Discriminator",
-    "LabelledSample",
+    "operations_per_event",
+    "precision_used",
     "torch_threads",
     "train_discriminator",
 ]
 
 Array = NDArray[Any]
+FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
-_SCORING_BATCH = 4096
-
-
-class ClassifierConfig(Config):
-    """Settings of a classifier; the defaults are those of the CaloChallenge.
-
-    Krause et al., "CaloChallenge 2022", 2024, arXiv:2410.21611. The challenge trains in double
-    precision; here it is single, which changes AUCs far less than a retraining does.
-    """
-
-    width: int = Field(2048, ge=1)
-    """Size of each hidden layer."""
-    hidden: int = Field(3, ge=0)
-    """Number of hidden layers."""
-    slope: float = 0.01
-    """Slope of the rectifier below 0."""
-    learning_rate: float = Field(2e-4, gt=0)
-    """Adam's, constant."""
-    batch: int = Field(1000, ge=1)
-    """Events per step."""
-    epochs: int = Field(50, ge=1)
-    """Passes over the training events."""
-    folds: int = Field(5, ge=1, le=5)
-    """How many of the five rotated 60/20/20 splits are trained; each scores a fifth."""
-    standardise: bool = False
-    """Whether to bring each feature to mean 0 and width 1 first; the challenge does not."""
-    threads: int = Field(0, ge=0)
-    """Threads of torch while training, restored afterwards; 0 leaves them as they are."""
-    device: str = "cpu"
-    """Where to train; the bits of a result belong to a device and a number of threads."""
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledSample:
-    """Both samples on one tensor.
-
-    Args:
-        inputs: features, float32, shape ``(events, features)``.
-        label: 1 for the first sample and 0 for the second, float32, shape ``(events,)``.
-        weight: event weights with mean 1, float32, shape ``(events,)``; may be negative.
-    """
-
-    inputs: Tensor
-    label: Tensor
-    weight: Tensor
-
-    @classmethod
-    def of(
-        cls,
-        first: Array,
-        second: Array,
-        weight_first: Array | None = None,
-        weight_second: Array | None = None,
-        *,
-        standardise: bool = False,
-        device: str = "cpu",
-    ) -> LabelledSample:
-        """Join two samples; both classes get the same sum of weights.
-
-        Args:
-            first: features of the first sample, shape ``(events_first, features)``.
-            second: features of the second sample, shape ``(events_second, features)``.
-            weight_first: event weights; default 1.
-            weight_second: event weights; default 1.
-            standardise: bring each feature to mean 0 and width 1 over both samples; labels
-                and weights play no part.
-            device: where the tensors live.
-
-        Raises:
-            ShapeError: if the samples have different features or weights do not fit.
-            RangeError: if a sample is empty, not finite, or its weights do not sum to a
-                positive number.
-        """
-        if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
-            raise ShapeError(
-                "classifier: expected two samples (events, features) with the same features, "
-                f"got {first.shape} and {second.shape}."
-            )
-        inputs = np.empty((len(first) + len(second), first.shape[1]), np.float32)
-        inputs[: len(first)], inputs[len(first) :] = first, second
-        if not np.isfinite(inputs).all():
-            raise RangeError("classifier: expected finite features, found nan or infinity.")
-        if standardise:
-            _standardise(inputs)
-        weight = np.concatenate(
-            [_balanced(first, weight_first, inputs), _balanced(second, weight_second, inputs)]
-        )
-        label = np.concatenate([np.ones(len(first)), np.zeros(len(second))])
-        as_tensors = (torch.from_numpy(x.astype(np.float32, copy=False)) for x in (label, weight))
-        label_tensor, weight_tensor = as_tensors
-        return cls(
-            torch.from_numpy(inputs).to(device), label_tensor.to(device), weight_tensor.to(device)
-        )
+_SCORING_NUMBERS = 1 << 26  # features scored at once: 256 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,19 +42,32 @@ class Discriminator:
 
     Args:
         network: the network with the weights of its best epoch.
+        config: how it was trained.
         epoch: number of that epoch, from 1.
         accuracy: weighted accuracy on the selection events at that epoch.
         losses: mean training loss of each epoch, in nats.
     """
 
-    network: MLP
+    network: nn.Module
+    config: ClassifierConfig
     epoch: int
     accuracy: float
     losses: tuple[float, ...]
 
-    def logits(self, inputs: Tensor) -> Tensor:
-        """Return the log-odds of belonging to the first sample, shape ``(events,)``."""
-        return _logits(self.network, inputs)
+    @property
+    def parameters(self) -> int:
+        """Number of trained parameters."""
+        return sum(p.numel() for p in self.network.parameters())
+
+    def logits(self, sample: LabelledSample, events: Array) -> FloatArray:
+        """Score events of a sample.
+
+        Returns:
+            For two classes the log-odds of belonging to the first, shape ``(events,)``; for more
+            the logarithms of the probabilities, shape ``(events, classes)``.
+        """
+        feeder = Feeder(sample, self.config.device)
+        return np.asarray(_scores(self.network, feeder, sample, events, self.config))
 
 
 def train_discriminator(
@@ -158,39 +82,74 @@ def train_discriminator(
 ) -> Discriminator:
     """Train one network and keep the epoch with the best accuracy on the selection events.
 
-    The loss is the binary cross-entropy, each event with its weight: an event of weight two
-    counts as one that is there twice.
+    The loss is the cross-entropy, each event with its weight: an event of weight two counts as
+    one that is there twice (in the residual network's normalisation it counts once). As in the
+    challenge, training ends early when every selection event is classified correctly.
 
     Args:
-        sample: both samples.
+        sample: the events of all classes.
         training: numbers of the events to train on.
         selection: numbers of the events that choose the epoch.
         config: the settings.
         seed: seed of weights and order; torch's own generators are neither read nor moved.
         fold: number of the retraining; another one draws other numbers.
         progress: called with (epochs done, epochs) after each epoch.
+
+    Raises:
+        ShapeError: if the network needs an image and the sample is none.
     """
-    device = sample.inputs.device
-    network = MLP(sample.inputs.shape[1], 1, config.width, config.hidden, config.slope)
-    network.initialise(generator(seed, Stream.INITIALISATION, fold)).to(device)
+    network = _network(sample, config, generator(seed, Stream.INITIALISATION, fold))
     optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
-    best = Discriminator(network, 0, -np.inf, ())
-    kept: dict[str, Tensor] = {}
-    losses: list[float] = []
+    feeder = Feeder(sample, config.device)
+    best, best_epoch, kept, losses = -np.inf, 0, _state(network), list[float]()
     with torch_threads(config.threads):
         for epoch in range(1, config.epochs + 1):
             order = generator(seed, Stream.ORDER, fold, epoch).permutation(training)
-            losses.append(_train_epoch(network, optimiser, sample, order, config.batch))
-            accuracy = _accuracy(network, sample, selection)
-            if accuracy > best.accuracy:
-                best = Discriminator(network, epoch, accuracy, ())
-                kept = {name: value.clone() for name, value in network.state_dict().items()}
+            losses.append(_train_epoch(network, optimiser, feeder, order, config))
+            accuracy = _accuracy(network, feeder, sample, selection, config)
+            if accuracy > best:
+                best, best_epoch = accuracy, epoch
+                _keep(network, kept)
             if progress is not None:
                 progress(epoch, config.epochs)
-            if accuracy == 1.0:  # as the challenge does: nothing is left to learn
+            late = config.patience and epoch - best_epoch >= config.patience
+            if accuracy == 1.0 or late:
                 break
     network.load_state_dict(kept)
-    return Discriminator(network, best.epoch, best.accuracy, tuple(losses))
+    return Discriminator(network, config, best_epoch, best, tuple(losses))
+
+
+def precision_used(config: ClassifierConfig) -> str:
+    """Return ``float32`` or ``bfloat16``: what ``automatic`` stands for on this machine."""
+    if config.precision != "automatic":
+        return config.precision
+    if config.network != "mlp":
+        return "float32"  # convolutions gain little from it
+    if config.device.startswith("cuda"):
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    asked = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    native = any(getattr(torch.cpu, name, lambda: False)() for name in asked)
+    return "bfloat16" if native else "float32"
+
+
+def operations_per_event(sample: LabelledSample, config: ClassifierConfig) -> tuple[float, float]:
+    """Return the floating-point operations of products and convolutions per event.
+
+    Args:
+        sample: events of the wanted number of features.
+        config: the settings.
+
+    Returns:
+        Those of the forward pass, and those of a training step (forward and backward).
+    """
+    network = _network(sample, config, np.random.default_rng(0)).train()
+    x = Feeder(sample, config.device).inputs(np.arange(2))
+    with FlopCounterMode(display=False) as forward:
+        output = network(x)
+    with FlopCounterMode(display=False) as backward:
+        output.sum().backward()
+    once = forward.get_total_flops() / len(x)
+    return once, once + backward.get_total_flops() / len(x)
 
 
 @contextlib.contextmanager
@@ -205,49 +164,98 @@ def torch_threads(count: int) -> Iterator[int]:
         torch.set_num_threads(before)
 
 
+def _network(
+    sample: LabelledSample, config: ClassifierConfig, rng: np.random.Generator
+) -> nn.Module:
+    outputs = 1 if sample.classes == 2 else sample.classes
+    if config.network == "mlp":
+        features = sample.rows.features
+        network = MLP(features, outputs, config.width, config.hidden, config.slope)
+        return network.initialise(rng).to(config.device)
+    if sample.shape is None:
+        raise ShapeError(
+            "classifier: the residual network needs showers that are an image of layers, sectors "
+            "and rings; these have no such shape. Use the perceptron."
+        )
+    return ResNet3d(sample.shape, outputs, config.channels).initialise(rng).to(config.device)
+
+
 def _train_epoch(
-    network: MLP, optimiser: torch.optim.Adam, sample: LabelledSample, order: Array, batch: int
+    network: nn.Module,
+    optimiser: torch.optim.Adam,
+    feeder: Feeder,
+    order: Array,
+    config: ClassifierConfig,
 ) -> float:
-    rows = torch.from_numpy(order).to(sample.inputs.device)
-    total = torch.zeros((), device=sample.inputs.device)
-    for part in torch.split(rows, batch):
-        logits = network(sample.inputs[part])[:, 0]
-        loss = binary_cross_entropy_with_logits(logits, sample.label[part], sample.weight[part])
+    network.train()
+    total = torch.zeros((), device=config.device)
+    for part in _batches(order, config.batch):
+        label, weight = feeder.targets(part)
+        with _products(config):
+            output = network(feeder.inputs(part))
+        loss = _loss(output, label, weight)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         total += loss.detach() * len(part)
-    return float(total) / len(rows)
+    return float(total) / len(order)
 
 
-def _accuracy(network: MLP, sample: LabelledSample, events: Array) -> float:
-    rows = torch.from_numpy(events).to(sample.inputs.device)
-    right = (_logits(network, sample.inputs[rows]) > 0) == (sample.label[rows] > 0.5)
-    weight = sample.weight[rows].double()
-    return float((weight * right).sum() / weight.sum())
+def _batches(order: Array, size: int) -> list[Array]:
+    """Cut into batches; a single last event joins the others (a batch of one has no variance)."""
+    cuts = list(range(size, len(order), size))
+    if cuts and len(order) - cuts[-1] == 1:
+        cuts.pop()
+    return np.split(order, cuts)
 
 
-def _logits(network: MLP, inputs: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return torch.cat([network(part)[:, 0] for part in torch.split(inputs, _SCORING_BATCH)])
+def _loss(output: Tensor, label: Tensor, weight: Tensor) -> Tensor:
+    if output.shape[1] == 1:
+        return binary_cross_entropy_with_logits(output[:, 0], label.float(), weight)
+    return (weight * cross_entropy(output, label, reduction="none")).mean()
 
 
-def _balanced(part: Array, weight: Array | None, inputs: Array) -> Array:
-    """Return weights that sum to half the number of all events."""
-    w = np.ones(len(part)) if weight is None else np.asarray(weight, np.float64)
-    if w.shape != (len(part),):
-        raise ShapeError(f"classifier: expected {len(part)} weights, got {w.shape}.")
-    if not w.sum() > 0:
-        raise RangeError(
-            f"classifier: expected samples with a positive sum of weights, got {w.sum():g} for "
-            f"{len(part)} events."
-        )
-    return np.asarray(w * (len(inputs) / 2 / w.sum()))
+def _products(config: ClassifierConfig) -> Any:
+    """Return the context in which hidden layers multiply with the wanted precision."""
+    kind = torch.device(config.device).type
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision_used(config) == "bfloat16")
 
 
-def _standardise(inputs: NDArray[np.float32]) -> None:
-    """Shift and scale each column in place; constant ones become 0."""
-    mean = inputs.mean(axis=0, dtype=np.float64)
-    inputs -= mean.astype(np.float32)
-    width = np.sqrt((inputs**2).mean(axis=0, dtype=np.float64))
-    inputs /= np.where(width > 0, width, 1).astype(np.float32)
+def _accuracy(
+    network: nn.Module,
+    feeder: Feeder,
+    sample: LabelledSample,
+    events: Array,
+    config: ClassifierConfig,
+) -> float:
+    scores = _scores(network, feeder, sample, events, config)
+    guess = scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)
+    weight = sample.weight[events].astype(np.float64)
+    return float((weight * (guess == sample.label[events])).sum() / weight.sum())
+
+
+def _scores(
+    network: nn.Module,
+    feeder: Feeder,
+    sample: LabelledSample,
+    events: Array,
+    config: ClassifierConfig,
+) -> FloatArray:
+    network.eval()
+    step = max(1, min(4096, _SCORING_NUMBERS // sample.rows.features))
+    found = []
+    with torch.inference_mode(), _products(config):
+        for start in range(0, len(events), step):
+            found.append(network(feeder.inputs(events[start : start + step])).double())
+    output = torch.cat(found)
+    scores = output[:, 0] if output.shape[1] == 1 else output.log_softmax(dim=1)
+    return np.asarray(scores.cpu().numpy())
+
+
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def _keep(network: nn.Module, kept: dict[str, Tensor]) -> None:
+    for name, value in network.state_dict().items():
+        kept[name].copy_(value)

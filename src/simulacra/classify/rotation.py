@@ -1,204 +1,158 @@
-"""Two samples told apart on rotated splits, so that each event is scored once as unseen."""
+"""Which events train, select and are scored: rotated splits in which partners stay together."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RangeError
+from ..errors import RangeError, ShapeError
 from ..random import Stream, generator
-from .auc import area_under_curve, auc_sample_error, roc_curve
-from .classifier import ClassifierConfig, LabelledSample, torch_threads, train_discriminator
 
-__all__ = ["TwoSampleResult", "rotated_fifths", "tell_apart"]
+__all__ = ["Parts", "partners", "retrainings_per_rotation", "rotated_parts"]
 
 Array = NDArray[Any]
-FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Split = tuple[int, int, int]
 
-PARTS = 5
-"""Each class is cut into fifths: three to train, one to select the epoch, one to score."""
+_KEY = 16  # apart from the numbers with which the judge draws showers
 
 
 @dataclass(frozen=True, eq=False)
-class TwoSampleResult:
-    """How well a classifier tells two samples apart, on events that it has not seen.
+class Parts:
+    """The events of all samples in three parts, by number in their own sample.
 
     Args:
-        auc: area under the ROC curve of all scored events together, before calibration.
-        sample_error: its standard deviation from the finite samples, scores fixed.
-        spread: standard deviation of ``fold_aucs``; nan for a single one.
-        null_error: standard deviation of the area for equal samples of these sizes.
-        fold_aucs: area of each retraining on its own unseen events.
-        fold_epochs: epoch whose weights were kept, from 1.
-        scores_first: probability of belonging to the first sample, shape ``(events_first,)``;
-            nan where no retraining scored.
-        scores_second: the same, shape ``(events_second,)``.
-        roc: accepted fractions of the second and of the first sample.
-        features: number of input features.
-        parameters: number of trained parameters.
-        config: the settings.
-        seed: the seed.
-        threads: number of threads that the bits depend on.
-        seconds: wall time.
+        training: events to train on, one array per sample.
+        selection: events that choose the epoch and calibrate, one array per sample.
+        unseen: events to score, one array per sample.
     """
 
-    auc: float
-    sample_error: float
-    spread: float
-    null_error: float
-    fold_aucs: tuple[float, ...]
-    fold_epochs: tuple[int, ...]
-    scores_first: FloatArray
-    scores_second: FloatArray
-    roc: tuple[FloatArray, FloatArray]
-    features: int
-    parameters: int
-    config: ClassifierConfig
-    seed: int
-    threads: int
-    seconds: float
+    training: tuple[IntArray, ...]
+    selection: tuple[IntArray, ...]
+    unseen: tuple[IntArray, ...]
 
-    @property
-    def error(self) -> float:
-        """Spread of the retrainings and sample error in quadrature (conservative).
+    def joined(self, part: str) -> IntArray:
+        """Return the numbers of a part when the samples stand one after another."""
+        starts = np.append(0, np.cumsum([sum(map(len, three)) for three in self._samples()]))
+        here = getattr(self, part)
+        return np.concatenate([a + start for a, start in zip(here, starts, strict=False)])
 
-        The retrainings are scored on different fifths, so their spread holds the sample error
-        of a fifth, too.
-        """
-        spread = 0.0 if np.isnan(self.spread) else self.spread
-        return float(np.hypot(self.sample_error, spread))
+    def _samples(self) -> list[tuple[IntArray, IntArray, IntArray]]:
+        return list(zip(self.training, self.selection, self.unseen, strict=True))
 
 
-def rotated_fifths(events: int, seed: int, sample: int) -> list[Array]:
-    """Return the events of one sample in five random parts whose sizes differ by at most 1.
-
-    Args:
-        events: number of events.
-        seed: seed of the order.
-        sample: number of the sample; another one draws another order.
-
-    Raises:
-        RangeError: if there are fewer events than parts.
-    """
-    if events < PARTS:
-        raise RangeError(
-            f"classifier: expected at least {PARTS} events of each kind, got {events}."
-        )
-    return np.array_split(generator(seed, Stream.SPLIT, sample).permutation(events), PARTS)
+def retrainings_per_rotation(split: Split) -> int:
+    """Return how many retrainings score different events before the order is drawn anew."""
+    return sum(split) // split[2]
 
 
-def tell_apart(
-    first: Array,
-    second: Array,
-    config: ClassifierConfig,
-    *,
+def rotated_parts(
+    events: Sequence[int],
+    number: int,
+    split: Split,
     seed: int,
-    weight_first: Array | None = None,
-    weight_second: Array | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> TwoSampleResult:
-    """Train classifiers on rotated splits and score each event as unseen.
+    match: Sequence[Array] | None = None,
+) -> Parts:
+    """Cut the samples into parts for one retraining.
 
-    Retraining k scores part k, selects its epoch on part k + 1 and trains on the other three,
-    in both samples. The parts of the two samples are drawn separately: for generated showers
-    that copy the reference's incident energies, partners fall into different parts.
+    The events stand in a random order on a circle; retraining k scores the k-th window, selects
+    on the next one and trains on the rest, until the circle is used up and a new order is drawn.
+    No event is scored twice on one circle.
+
+    **Partners.** A generated shower often copies the incident energy of a reference shower. If
+    the one trains with its label and the other is scored, a network that has memorised the
+    energy answers wrongly, and the area under the curve of equal samples falls below 0.5. So
+    events of equal energy, one of each sample, share one place on the circle and thereby always
+    fall into the same part; events without a partner are drawn independently.
 
     Args:
-        first: features of the first sample (label 1: the reference), ``(events_first, features)``.
-        second: features of the second sample (label 0), ``(events_second, features)``.
-        config: the settings.
-        seed: seed of splits, weights and order.
-        weight_first: event weights, may be negative; default 1.
-        weight_second: event weights; default 1.
-        progress: called with (epochs done, epochs of all retrainings).
+        events: number of events of each sample.
+        number: number of the retraining, from 0.
+        split: proportions of training, selection and unseen events.
+        seed: seed of the orders.
+        match: what partners have in common (incident energies, compared in single precision),
+            one array per sample.
 
     Raises:
-        ShapeError: if the samples have different features or weights do not fit.
-        RangeError: if a sample is too small, not finite, or has no positive sum of weights.
+        RangeError: if a sample has too few events for the split.
+        ShapeError: if ``match`` does not fit the samples.
     """
-    start = time.perf_counter()
-    sample = LabelledSample.of(
-        first,
-        second,
-        weight_first,
-        weight_second,
-        standardise=config.standardise,
-        device=config.device,
-    )
-    parts = [
-        [a, b + len(first)]
-        for a, b in zip(
-            rotated_fifths(len(first), seed, 0), rotated_fifths(len(second), seed, 1), strict=True
+    rotation, window = divmod(number, retrainings_per_rotation(split))
+    parts: list[list[list[IntArray]]] = [[[] for _ in events] for _ in range(3)]
+    for sample, blocks in enumerate(_circles(events, rotation, seed, match)):
+        for block in blocks:
+            for part, piece in zip(parts, _window(block, window, split), strict=True):
+                part[sample].append(piece)
+    joined = [tuple(np.concatenate(blocks) for blocks in part) for part in parts]
+    if any(len(piece) == 0 for part in joined for piece in part):
+        needed = -(-sum(split) // min(split))
+        raise RangeError(
+            f"classifier: expected at least {needed} events of each kind for a split in "
+            f"proportions of {split}, got {min(events)}."
         )
+    return Parts(*joined)
+
+
+def partners(match: Sequence[Array]) -> list[IntArray]:
+    """Return the events that have a partner of equal value in every sample.
+
+    Args:
+        match: positive numbers, one array per sample; compared in single precision.
+
+    Returns:
+        Event numbers, one array per sample; events at the same place are partners, in rising
+        order of their value. Where a value occurs several times, the k-th events are partners.
+    """
+    orders, keys = [], []
+    for values in match:
+        single = np.asarray(values).astype(np.float32)
+        order = np.argsort(single, kind="stable")
+        sorted_values = single[order]
+        occurrence = np.arange(len(order)) - np.searchsorted(sorted_values, sorted_values)
+        bits = sorted_values.view(np.uint32).astype(np.uint64)
+        orders.append(order)
+        keys.append((bits << np.uint64(32)) | occurrence.astype(np.uint64))
+    common = reduce(lambda a, b: np.intersect1d(a, b, assume_unique=True), keys)
+    common = common[np.argsort((common >> np.uint64(32)).astype(np.uint32).view(np.float32))]
+    return [
+        order[np.argsort(key)][np.searchsorted(np.sort(key), common)]
+        for order, key in zip(orders, keys, strict=True)
     ]
-    scores = np.full(len(sample.label), np.nan)
-    weights = sample.weight.cpu().numpy().astype(np.float64)
-    aucs, epochs, parameters = [], [], 0
-    for fold in range(config.folds):
-        where = [np.concatenate(parts[(fold + shift) % PARTS]) for shift in range(PARTS)]
-        network = train_discriminator(
-            sample,
-            np.concatenate(where[2:]),
-            where[1],
-            config,
-            seed=seed,
-            fold=fold,
-            progress=_shifted(progress, fold, config),
-        )
-        with torch_threads(config.threads):
-            logits = network.logits(sample.inputs[where[0]]).double().cpu().numpy()
-        scores[where[0]] = _sigmoid(logits)
-        aucs.append(area_under_curve(*_by_class(scores, weights, parts[fold])))
-        epochs.append(network.epoch)
-        parameters = sum(p.numel() for p in network.network.parameters())
-    scored = np.flatnonzero(~np.isnan(scores))
-    split = [scored[scored < len(first)], scored[scored >= len(first)]]
-    pooled = _by_class(scores, weights, split)
-    with torch_threads(config.threads) as used:
-        return TwoSampleResult(
-            auc=area_under_curve(*pooled),
-            sample_error=auc_sample_error(*pooled),
-            spread=float(np.std(aucs, ddof=1)) if len(aucs) > 1 else float("nan"),
-            null_error=_null_error(*pooled[2:]),
-            fold_aucs=tuple(aucs),
-            fold_epochs=tuple(epochs),
-            scores_first=scores[: len(first)],
-            scores_second=scores[len(first) :],
-            roc=roc_curve(*pooled),
-            features=first.shape[1],
-            parameters=parameters,
-            config=config,
-            seed=seed,
-            threads=used,
-            seconds=time.perf_counter() - start,
-        )
 
 
-def _by_class(
-    scores: FloatArray, weights: FloatArray, events: list[Array]
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    a, b = events
-    return scores[a], scores[b], weights[a], weights[b]
+def _circles(
+    events: Sequence[int], rotation: int, seed: int, match: Sequence[Array] | None
+) -> list[list[IntArray]]:
+    """Return each sample's events in random order: those with partners, then the others."""
+    pairs = [np.zeros(0, np.int64) for _ in events]
+    if match is not None:
+        if [len(values) for values in match] != list(events):
+            raise ShapeError(
+                f"classifier: expected {list(events)} incident energies to match, got "
+                f"{[len(values) for values in match]}."
+            )
+        pairs = partners(match)
+    shared = generator(seed, Stream.SPLIT, _KEY, rotation).permutation(len(pairs[0]))
+    found = []
+    for sample, (count, paired) in enumerate(zip(events, pairs, strict=True)):
+        rest = np.setdiff1d(np.arange(count), paired)
+        alone = generator(seed, Stream.SPLIT, _KEY, rotation, 1 + sample).permutation(rest)
+        found.append([paired[shared], alone])
+    return found
 
 
-def _null_error(first: FloatArray, second: FloatArray) -> float:
-    """Return the error of Mann and Whitney's statistic for equal samples with these weights."""
-    noise = [(w**2).sum() / w.sum() ** 2 for w in (first, second)]
-    return float(np.sqrt((noise[0] + noise[1] + noise[0] * noise[1]) / 12))
+def _window(circle: IntArray, number: int, split: Split) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the training, selection and unseen events of one window."""
+    total, start = sum(split), number * split[2]
 
+    def piece(first: int, last: int) -> IntArray:
+        places = np.arange(len(circle) * first // total, len(circle) * last // total)
+        return circle[places % max(len(circle), 1)]
 
-def _shifted(
-    progress: Callable[[int, int], None] | None, fold: int, config: ClassifierConfig
-) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    return lambda done, of: progress(fold * of + done, config.folds * of)
-
-
-def _sigmoid(logits: FloatArray) -> FloatArray:
-    return np.exp(-np.logaddexp(0, -logits))
+    unseen, selected = start + split[2], start + split[2] + split[1]
+    return piece(selected, start + total), piece(unseen, selected), piece(start, unseen)

@@ -6,7 +6,9 @@ import csv
 import datetime
 import io
 import json
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,21 +31,43 @@ EXAMPLE = (
 )
 JUDGE_EXAMPLE = "**Example:** `simulacra bench judge --threads 2`"
 
+_SECONDS_BETWEEN_LINES = 30.0
+
 
 def evaluate(
     generated: Annotated[
         list[Path], typer.Argument(metavar="GENERATED...", help="Files of showers to judge.")
     ],
     reference: Annotated[
-        Path, typer.Option("--reference", metavar="FILE", help="Independent showers of the truth.")
+        list[Path],
+        typer.Option(
+            "--reference",
+            metavar="FILE",
+            help="Independent showers of the truth; again for files that belong together.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     training: Annotated[
-        Path | None,
-        typer.Option("--training", metavar="FILE", help="What the model was trained on."),
+        list[Path] | None,
+        typer.Option(
+            "--training", metavar="FILE", help="What the model was trained on; may be repeated."
+        ),
+    ] = None,
+    independent: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--independent",
+            metavar="FILE",
+            help="A second reference, for the floors; default: halves of the reference.",
+        ),
     ] = None,
     suite: Annotated[
-        str, typer.Option("--suite", help="quick (minutes, not comparable) or challenge.")
+        str,
+        typer.Option(
+            "--suite",
+            metavar="NAME|FILE.yaml",
+            help="quick (minutes, not comparable), calochallenge (everything) or another one.",
+        ),
     ] = "quick",
     geometry: Annotated[
         str | None,
@@ -51,37 +75,58 @@ def evaluate(
             "--geometry", metavar="NAME|FILE.xml", help="Geometry; default: as in the files."
         ),
     ] = None,
+    about: Annotated[
+        Path | None,
+        typer.Option(
+            "--about",
+            metavar="FILE.yaml",
+            help="Time per shower and parameters of somebody else's generator.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of every draw.", min=0)] = 0,
     threads: Annotated[
         int, typer.Option("--threads", help="Threads of the classifiers; 0: as torch is.", min=0)
     ] = 0,
+    workers: Annotated[
+        int, typer.Option("--workers", help="Processes; they change no number.", min=1)
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Judge generated showers by comparing them with reference showers."""
-    from ..evaluation import suite_named
-    from ..evaluation.judge import evaluate as judged
+    from ..evaluation.about import About, load_about
+    from ..evaluation.judge import Judge
     from ..evaluation.report import write_report
+    from ..evaluation.suite import load_suite
 
-    chosen = suite_named(suite)
+    chosen = load_suite(suite)
     require_writable(out)
     names = _names(generated)
-    verdicts = []
-    for name, path in zip(names, generated, strict=True):
-        with _progress(path.name, quiet=as_json) as step:
-            verdict = judged(
-                path,
-                reference,
-                suite=chosen,
-                seed=seed,
-                training=training,
-                geometry=geometry,
-                threads=threads,
-                created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                progress=step,
-            )
-        verdict.save(out / f"{name}.json")
-        atomic_text(out / f"{name}.csv", scores_csv(verdict))
-        verdicts.append(verdict)
+    stated = load_about(about, generated) if about else [About()] * len(generated)
+    judged = {}
+    with (
+        _progress(quiet=as_json) as step,
+        Judge(
+            reference,
+            suite=chosen,
+            seed=seed,
+            training=training or None,
+            independent=independent or None,
+            geometry=geometry,
+            threads=threads,
+            workers=workers,
+            folder=out / "retrainings",
+            progress=step,
+        ) as judge,
+    ):
+        for name, path, facts in zip(names, generated, stated, strict=True):
+            when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            judged[name] = judge.verdict(path, about=facts, created=when)
+            _save(judged[name], out, name)
+        if len(judged) > 1:
+            judged = judge.with_posteriors(judged)
+            for name, verdict in judged.items():
+                _save(verdict, out, name)
+    verdicts = list(judged.values())
     report = write_report(verdicts, out / "report.html")
     if as_json:
         found = [
@@ -139,6 +184,11 @@ def scores_csv(verdict: Verdict) -> str:
     return text.getvalue()
 
 
+def _save(verdict: Verdict, out: Path, name: str) -> None:
+    verdict.save(out / f"{name}.json")
+    atomic_text(out / f"{name}.csv", scores_csv(verdict))
+
+
 def _names(paths: list[Path]) -> list[str]:
     """Return one result name per file; files that share a name are numbered."""
     if not paths:
@@ -153,36 +203,61 @@ def _names(paths: list[Path]) -> list[str]:
 
 
 @contextmanager
-def _progress(name: str, *, quiet: bool) -> Iterator[Any]:
-    """Show the stages on a terminal; give the callback that moves them."""
+def _progress(*, quiet: bool) -> Iterator[Any]:
+    """Show the stages on a terminal, a line now and then in a batch job; give the callback."""
     console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet:
         yield None
+        return
+    if not console.is_terminal:
+        yield _lines()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
         tasks: dict[str, Any] = {}
 
         def step(stage: str, done: int, of: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(escape(f"{name}: {stage}"), total=of)
+            if stage not in tasks or bar.tasks[tasks[stage]].finished:
+                tasks[stage] = bar.add_task(escape(stage), total=of)
             bar.update(tasks[stage], completed=done, total=of)
 
         yield step
+
+
+def _lines() -> Callable[[str, int, int], None]:
+    """Return a callback that logs the end of each stage, and long stages now and then."""
+    last = time.monotonic()
+
+    def step(stage: str, done: int, of: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done >= of or now - last > _SECONDS_BETWEEN_LINES:
+            last = now
+            sys.stderr.write(f"{time.strftime('%H:%M:%S')} {stage}: {done} of {of}\n")
+            sys.stderr.flush()
+
+    return step
 
 
 def _print_verdict(console: Console, verdict: Verdict) -> None:
     table = Table(title=escape(f"{verdict.generated.name}: {verdict.suite_label}"))
     for heading in ("score", "value", "error", "floor"):
         table.add_column(heading, justify="left" if heading == "score" else "right")
-    aucs = [s for s in verdict.scores if s.name.startswith("auc/")]
-    for score in [*aucs, *_worst(verdict)]:
+    first = [s for s in verdict.scores if _is_headline(s)]
+    for score in [*first, *_worst(verdict)]:
         floor = "" if score.floor is None else f"{score.floor:.4f} ± {score.floor_error:.4f}"
         table.add_row(escape(score.name), f"{score.value:.4f}", f"{score.error:.4f}", floor)
     console.print(table)
-    rest = len(verdict.scores) - len(aucs) - len(_worst(verdict))
+    rest = len(verdict.scores) - len(first) - len(_worst(verdict))
     if rest > 0:
-        console.print(f"{rest} more separation powers in the report and in the CSV file.")
+        console.print(f"{rest} more scores in the report and in the CSV file.")
+    for finding in verdict.findings[:_MOST_FINDINGS]:
+        console.print(
+            f"[red]found:[/red] {escape(finding.sentence)} ({finding.significance:.1f} sigma)",
+            highlight=False,
+        )
+    if len(verdict.findings) > _MOST_FINDINGS:
+        console.print(f"{len(verdict.findings) - _MOST_FINDINGS} more faults in the report.")
     facts = (
         f"{verdict.generated.events} generated and {verdict.reference.events} reference showers, "
         f"cut at {verdict.threshold:.4g} MeV; {verdict.overlap}; seed {verdict.seed}"
@@ -192,9 +267,18 @@ def _print_verdict(console: Console, verdict: Verdict) -> None:
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}", highlight=False)
 
 
+_HEADLINES = ("auc", "auc_calibrated", "fpd", "kpd", "precision", "recall", "density", "coverage",
+              "memorisation")  # fmt: skip
+_MOST_FINDINGS = 10
+
+
+def _is_headline(score: Score) -> bool:
+    return score.name.partition("/")[0] in _HEADLINES and "@" not in score.name
+
+
 def _worst(verdict: Verdict, count: int = 10) -> list[Score]:
     """Return the separation powers that stand highest above their floors."""
-    found = [s for s in verdict.scores if s.name.startswith("separation/")]
+    found = [s for s in verdict.scores if s.name.startswith("separation/") and "@" not in s.name]
     return sorted(found, key=lambda s: (s.floor or 0.0) - s.value)[:count]
 
 
@@ -202,6 +286,6 @@ def _summary(verdict: Verdict, path: Path, report: Path) -> dict[str, Any]:
     plain = verdict.to_dict()
     kept = (
         "suite", "suite_label", "comparable", "threshold", "seed", "threads", "generated",
-        "reference", "training", "overlap", "scores", "warnings", "version", "created",
+        "reference", "training", "overlap", "scores", "findings", "warnings", "version", "created",
     )  # fmt: skip
     return {"verdict": str(path), "report": str(report)} | {key: plain[key] for key in kept}

@@ -1,91 +1,153 @@
-"""Observed samples in, parts of a verdict out: histograms, images, examples, classifier scores."""
+"""Observed samples in, parts of a verdict out: distances of observables, images, examples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classify.rotation import TwoSampleResult, tell_apart
 from ..data import VoxelShowers
-from ..random import Stream, generator
-from .metrics import BinnedEvents, Comparison, separation
+from ..workforce import Workforce
+from .metrics import BinnedEvents, Comparison, distances, separation
 from .observables import (
+    PROTOCOL_FAMILIES,
     Observable,
     count_voxels,
-    high_level_inputs,
-    low_level_inputs,
+    response_observables,
     shower_observables,
     spectrum_bins,
-    tiles,
 )
 from .observables.declared import SPECTRUM_CANNOT_SEE
+from .observables.point_declared import point_observables
+from .regions import Region
 from .sample import Observed
-from .suite import ClassifierTask, Suite
-from .verdict import ClassifierRecord, Curve, ExampleShower, Histogram, MeanImage, Score
+from .suite import Suite
+from .verdict import ExampleShower, Histogram, MeanImage, Score
 
-__all__ = [
-    "classifier_parts",
-    "compare_histograms",
-    "example_showers",
-    "mean_images",
-    "run_classifier",
-]
+__all__ = ["compare_observables", "example_showers", "mean_images", "observables_of"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
+_WHOLE = 0  # place of all showers among the parts of phase space
+_PARTS = 4096  # more than there are parts: makes keys of random numbers unique
 
-def compare_histograms(
+
+@dataclass(frozen=True, eq=False)
+class _Label:
+    """What a histogram and its scores are called."""
+
+    name: str
+    label: str
+    unit: str
+    layer: int | None
+    log_x: bool
+    log_y: bool
+    cannot_see: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """One observable to compare: numbers of each sample, or entries in bins for the spectrum.
+
+    Args:
+        label: what it is called.
+        key: number of its random numbers.
+        edges: bin edges in the observable's unit.
+        values: one array per sample, ``(events,)``, or counts ``(events, bins + 2)``.
+        weights: event weights of each sample.
+        parts: masks of the parts of phase space, for reference and generated showers; the first
+            part is everything.
+    """
+
+    label: _Label
+    key: int
+    edges: FloatArray
+    values: tuple[Array, ...]
+    weights: tuple[FloatArray | None, ...]
+    parts: tuple[tuple[Array, ...] | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Done:
+    """Comparisons of each part by kind, and the whole samples in bins."""
+
+    comparisons: list[dict[str, Comparison]]
+    sizes: list[tuple[int, int]]
+    binned: tuple[BinnedEvents, ...]
+
+
+def observables_of(observed: Sequence[Observed], suite: Suite) -> list[Observable]:
+    """Return the observables that a suite asks for, except the voxel spectrum.
+
+    Args:
+        observed: the samples, of one detector.
+        suite: names the families.
+    """
+    detector = observed[0].sample.geometry
+    energies = [o.observables.incident_energy for o in observed]
+    declared = (*shower_observables(detector), *response_observables(detector, *energies))
+    return [o for o in declared if o.family in suite.observables]
+
+
+def compare_observables(
     reference: Observed,
     generated: Observed,
     suite: Suite,
+    regions: Sequence[Region] = (),
     *,
     threshold: float,
     seed: int,
     independent: Observed | None = None,
+    force: Workforce | None = None,
     progress: Progress | None = None,
-) -> tuple[Histogram, ...]:
-    """Histogram every observable of a suite, with its separation power.
+) -> tuple[tuple[Histogram, ...], list[Score]]:
+    """Compare every observable of a suite by its distances, for all showers and by region.
 
     Args:
         reference: the reference.
         generated: the generated showers.
-        suite: names the families and the number of resamplings.
+        suite: names the families, the distances and the number of resamplings.
+        regions: parts of phase space in which every score is given again.
         threshold: cut on the voxels, in MeV.
         seed: seed of the resamplings.
         independent: a second reference for the floors; halves of the reference by default.
+        force: who works; by default this process. Changes no bit.
         progress: called with ("observables", done, of).
+
+    Returns:
+        The histograms with their separation powers, and all scores: those of all showers first.
     """
     samples = [s for s in (reference, generated, independent) if s is not None]
-    declared = [o for o in shower_observables(reference.sample.geometry)]
-    wanted = [o for o in declared if o.family in suite.observables]
+    wanted = observables_of(samples[:2], suite)
     spectrum = "voxel_energy" in suite.observables
-    found = []
-    for key, observable in enumerate(wanted):
-        binned = _binned(observable, samples, threshold)
-        compared = separation(
-            *binned[:2], seed=seed, key=key, repeats=suite.bootstrap, independent=_third(binned)
-        )
-        found.append(_histogram(observable, binned, compared, suite))
-        if progress is not None:
-            progress("observables", key + 1, len(wanted) + spectrum)
+    works = _works(wanted, [s.observables for s in samples], regions, threshold)
     if spectrum:
-        binned = _spectra(samples, threshold)
-        compared = separation(
-            *binned[:2],
-            seed=seed,
-            key=len(declared),
-            repeats=suite.bootstrap,
-            independent=_third(binned),
-        )
-        found.append(_histogram(_SPECTRUM, binned, compared, suite))
+        works = chain(works, _spectrum_work(samples, regions, threshold, len(wanted), force))
+    labels = [_label_of(o) for o in wanted] + [_SPECTRUM] * spectrum
+    if suite.points and all(s.sample.has_points for s in samples):
+        clouds = [s.sample.points(threshold) for s in samples]
+        declared = point_observables(clouds[0])
+        works = chain(works, _works(declared, clouds, regions, threshold, first=len(labels)))
+        labels += [_label_of(o) for o in declared]
+    histograms, whole, parts = [], [], []
+    done_by = (force or Workforce()).in_order(partial(_compared, suite=suite, seed=seed), works)
+    for number, (label, done) in enumerate(zip(labels, done_by, strict=True)):
+        scores = list(_scores(label, done, suite, regions))
+        first = [s for s in scores if "@" not in s.name]
+        whole += first
+        parts += [s for s in scores if "@" in s.name]
+        separations = [s for s in first if s.name.startswith("separation/")]
+        histograms.append(_histogram(label, done.binned, separations[0] if separations else None))
         if progress is not None:
-            progress("observables", len(wanted) + 1, len(wanted) + 1)
-    return tuple(found)
+            progress("observables", number + 1, len(labels))
+    return tuple(histograms), [*whole, *parts]
 
 
 def mean_images(reference: Observed, generated: Observed) -> tuple[MeanImage, ...]:
@@ -142,154 +204,200 @@ def example_showers(
     )
 
 
-def run_classifier(
-    task: ClassifierTask,
-    reference: Observed,
-    generated: Observed,
-    *,
-    threshold: float,
-    seed: int,
-    progress: Progress | None = None,
-) -> TwoSampleResult:
-    """Train one classifier of a suite; label 1 is the reference."""
-    inputs, weights = [], []
-    for number, observed in enumerate((reference, generated)):
-        rows = _drawn(len(observed.observables), task.limit, seed, number)
-        inputs.append(_inputs(task, observed, rows, threshold))
-        weight = observed.observables.weight
-        weights.append(None if weight is None else weight[rows])
-    return tell_apart(
-        inputs[0],
-        inputs[1],
-        task.classifier,
-        seed=seed,
-        weight_first=weights[0],
-        weight_second=weights[1],
-        progress=None if progress is None else lambda done, of: progress(task.label, done, of),
-    )
-
-
-def classifier_parts(
-    task: ClassifierTask, found: TwoSampleResult, suite: Suite
-) -> tuple[Score, Curve, ClassifierRecord]:
-    """Return a classifier's result as parts of a verdict."""
-    scored = [int((~np.isnan(s)).sum()) for s in (found.scores_first, found.scores_second)]
-    c = found.config
-    score = Score(
-        name=f"auc/{task.name}",
-        label=f"AUC, {task.label}",
-        value=found.auc,
-        error=found.error,
-        floor=0.5,
-        floor_error=found.null_error,
-        layer=None,
-        unit="",
-        protocol=(
-            f"{c.hidden} hidden layers of {c.width}, {c.epochs} epochs, float32; {c.folds} of 5 "
-            f"rotated 60/20/20 splits, pooled AUC before calibration on {scored[0]} reference "
-            f"and {scored[1]} generated showers; error: spread of the retrainings and sample "
-            "error in quadrature"
-        ),
-        comparable=suite.comparable,
-        cannot_see=_CLASSIFIER_CANNOT_SEE[task.inputs],
-        floor_from="by symmetry: scores of equal samples are exchangeable",
-    )
-    x, y = found.roc
-    curve = Curve(
-        name=f"roc/{task.name}",
-        label=task.label,
-        x_label="generated showers accepted",
-        y_label="reference showers accepted",
-        x=_numbers(x),
-        y=_numbers(y),
-    )
-    record = ClassifierRecord(
-        name=task.name,
-        settings=c.to_dict() | {"inputs": task.inputs, "limit": task.limit},
-        inputs=found.features,
-        parameters=found.parameters,
-        fold_aucs=found.fold_aucs,
-        fold_epochs=found.fold_epochs,
-        sample_error=found.sample_error,
-        retraining_error=found.spread,
-        seconds=found.seconds,
-    )
-    return score, curve, record
-
-
-_CLASSIFIER_CANNOT_SEE = {
-    "low_level": "what a plain network does not learn from so many showers, above all fine angular "
-    "structure; copies of training showers",
-    "high_level": "everything that leaves the layers' energies, centres, widths and sparsities "
-    "alone; copies of training showers",
-}
-
-_SPECTRUM = Observable(
+_SPECTRUM = _Label(
     name="voxel_energy",
-    family="voxel_energy",
-    label=r"$E_\mathrm{voxel}$",
+    label="voxel energy",
     unit="MeV",
     layer=None,
-    values=lambda o: o.brightest_voxel,
-    bins=spectrum_bins,
     log_x=True,
     log_y=True,
     cannot_see=SPECTRUM_CANNOT_SEE,
 )
 
 
-def _binned(
-    observable: Observable, samples: list[Observed], threshold: float
-) -> list[BinnedEvents]:
-    values = [observable.values(s.observables) for s in samples]
-    edges = observable.edges(samples[0].observables, threshold)
-    return [
-        BinnedEvents.from_values(v, edges, s.observables.weight)
-        for v, s in zip(values, samples, strict=True)
-    ]
+def _label_of(o: Observable) -> _Label:
+    return _Label(o.name, o.label, o.unit, o.layer, o.log_x, o.log_y, o.cannot_see)
 
 
-def _spectra(samples: list[Observed], threshold: float) -> list[BinnedEvents]:
+def _masks(regions: Sequence[Region]) -> tuple[tuple[Array, ...] | None, ...]:
+    return (None, *((r.mask_reference, r.mask_generated) for r in regions))
+
+
+def _works(
+    wanted: Sequence[Observable],
+    samples: Sequence[Any],
+    regions: Sequence[Region],
+    threshold: float,
+    first: int = 0,
+) -> Iterator[_Work]:
+    """Give the observables of samples of showers, or of point clouds."""
+    for key, observable in enumerate(wanted, first):
+        yield _Work(
+            label=_label_of(observable),
+            key=key,
+            edges=observable.edges(samples[0], threshold),
+            values=tuple(np.asarray(observable.values(s)) for s in samples),
+            weights=tuple(s.weight for s in samples),
+            parts=_masks(regions),
+        )
+
+
+def _spectrum_work(
+    samples: Sequence[Observed],
+    regions: Sequence[Region],
+    threshold: float,
+    key: int,
+    force: Workforce | None,
+) -> Iterator[_Work]:
+    """Give the voxel spectrum, for which the samples are read once more."""
     edges = spectrum_bins(samples[0].observables.brightest_voxel.max(), threshold)
-    found = []
-    for s in samples:
-        counts = [
-            count_voxels(tile, edges, threshold=threshold) for tile in tiles(s.sample.chunks())
-        ]
-        found.append(BinnedEvents(edges, np.concatenate(counts), s.observables.weight))
+    counts = [
+        np.concatenate(
+            list(s.sample.over_blocks(partial(_counts, edges=edges, threshold=threshold), force))
+        )
+        for s in samples
+    ]
+    yield _Work(
+        label=_SPECTRUM,
+        key=key,
+        edges=edges,
+        values=tuple(counts),
+        weights=tuple(s.observables.weight for s in samples),
+        parts=_masks(regions),
+    )
+
+
+def _counts(block: VoxelShowers, *, edges: Array, threshold: float) -> Array:
+    return count_voxels(block, edges, threshold=threshold)
+
+
+def _compared(work: _Work, *, suite: Suite, seed: int) -> _Done:
+    """Compare one observable in every part of phase space."""
+    comparisons: list[dict[str, Comparison]] = []
+    sizes: list[tuple[int, int]] = []
+    whole: tuple[BinnedEvents, ...] = ()
+    for number, masks in enumerate(work.parts):
+        values, weights = _inside(work, masks)
+        binned = tuple(
+            BinnedEvents(work.edges, v, w)
+            if v.ndim == 2
+            else BinnedEvents.from_values(v, work.edges, w)
+            for v, w in zip(values, weights, strict=True)
+        )
+        whole = whole or binned
+        key = work.key * _PARTS + number
+        comparisons.append(_in_part(suite, seed, key, values, weights, binned))
+        sizes.append((len(values[0]), len(values[1])))
+    return _Done(comparisons, sizes, whole)
+
+
+def _inside(
+    work: _Work, masks: tuple[Array, ...] | None
+) -> tuple[list[Array], list[FloatArray | None]]:
+    """Return values and weights of the showers that take part, in one part of phase space.
+
+    A second reference serves the whole samples only: it is not cut into parts.
+    """
+    values, weights = [], []
+    count = len(work.values) if masks is None else 2
+    for k in range(count):
+        v, w = work.values[k], work.weights[k]
+        kept = np.ones(len(v), bool) if masks is None else masks[k]
+        if v.ndim == 1:
+            kept = kept & ~np.isnan(v)
+        if not kept.all():
+            v, w = v[kept], None if w is None else w[kept]
+        values.append(v)
+        weights.append(w)
+    return values, weights
+
+
+def _in_part(
+    suite: Suite,
+    seed: int,
+    key: int,
+    values: Sequence[Array],
+    weights: Sequence[FloatArray | None],
+    binned: Sequence[BinnedEvents],
+) -> dict[str, Comparison]:
+    found: dict[str, Comparison] = {}
+    if len(values[0]) < 2 or len(values[1]) < 1 or not _weighty(weights):
+        return found
+    third = len(values) > 2 and len(values[2]) > 0
+    if "separation" in suite.distances:
+        found["separation"] = separation(
+            *binned[:2],
+            seed=seed,
+            key=key,
+            repeats=suite.bootstrap,
+            independent=binned[2] if third else None,
+        )
+    others = {"wasserstein", "kolmogorov_smirnov"} & set(suite.distances)
+    if others and values[0].ndim == 1:
+        both = distances(
+            values[0],
+            values[1],
+            seed=seed,
+            key=key,
+            repeats=suite.bootstrap,
+            weight_reference=weights[0],
+            weight_generated=weights[1],
+            independent=values[2] if third else None,
+            weight_independent=weights[2] if third else None,
+        )
+        found |= {name: getattr(both, name) for name in suite.distances if name in others}
     return found
 
 
-def _third(binned: list[BinnedEvents]) -> BinnedEvents | None:
-    return binned[2] if len(binned) > 2 else None
+def _weighty(weights: Iterable[FloatArray | None]) -> bool:
+    return all(w is None or w.sum() > 0 for w in weights)
 
 
-def _histogram(
-    observable: Observable, binned: list[BinnedEvents], compared: Comparison, suite: Suite
-) -> Histogram:
+_KINDS = {
+    "separation": "separation power",
+    "wasserstein": "Wasserstein-1 distance",
+    "kolmogorov_smirnov": "Kolmogorov-Smirnov distance",
+}
+_CANNOT_SEE = {
+    "separation": "",
+    "wasserstein": "sharp features that move little; ",
+    "kolmogorov_smirnov": "much in the tails; ",
+}
+
+
+def _scores(label: _Label, done: _Done, suite: Suite, regions: Sequence[Region]) -> Iterator[Score]:
+    for number, found in enumerate(done.comparisons):
+        region = regions[number - 1] if number != _WHOLE else None
+        events = "{} reference and {} generated showers".format(*done.sizes[number])
+        for kind, comparison in found.items():
+            in_bins = f"{len(done.binned[0].edges) - 1} bins, {events}, entries outside dropped"
+            yield Score(
+                name=f"{kind}/{label.name}" + (f"@{region.key}" if region else ""),
+                label=f"{_KINDS[kind]}, {label.label}",
+                value=comparison.value,
+                error=comparison.error,
+                floor=comparison.floor,
+                floor_error=comparison.floor_error,
+                layer=label.layer,
+                unit=label.unit if kind == "wasserstein" else "",
+                protocol=in_bins if kind == "separation" else f"every value, {events}",
+                comparable=suite.comparable
+                and kind == "separation"
+                and region is None
+                and label.name.partition("/")[0] in PROTOCOL_FAMILIES,
+                cannot_see=_CANNOT_SEE[kind] + label.cannot_see,
+                floor_from=comparison.floor_from,
+                region=region.words if region else "all showers",
+            )
+
+
+def _histogram(label: _Label, binned: Sequence[BinnedEvents], compared: Score | None) -> Histogram:
     reference, generated = (_density(b) for b in binned[:2])
-    score = Score(
-        name=f"separation/{observable.name}",
-        label=f"separation power, {observable.label}",
-        value=compared.value,
-        error=compared.error,
-        floor=compared.floor,
-        floor_error=compared.floor_error,
-        layer=observable.layer,
-        unit="",
-        protocol=(
-            f"{len(binned[0].edges) - 1} bins, {len(binned[0])} reference and {len(binned[1])} "
-            "generated showers, entries outside the range dropped"
-        ),
-        comparable=suite.comparable,
-        cannot_see=observable.cannot_see,
-        floor_from=compared.floor_from,
-    )
     return Histogram(
-        name=observable.name,
-        label=observable.label,
-        unit=observable.unit,
-        layer=observable.layer,
+        name=label.name,
+        label=label.label,
+        unit=label.unit,
+        layer=label.layer,
         edges=_numbers(binned[0].edges),
         reference=_numbers(reference[0]),
         reference_error=_numbers(reference[1]),
@@ -297,10 +405,10 @@ def _histogram(
         generated_error=_numbers(generated[1]),
         reference_outside=_outside(binned[0]),
         generated_outside=_outside(binned[1]),
-        log_x=observable.log_x,
-        log_y=observable.log_y,
-        separation=score,
-        cannot_see=observable.cannot_see,
+        log_x=label.log_x,
+        log_y=label.log_y,
+        separation=compared,
+        cannot_see=label.cannot_see,
     )
 
 
@@ -317,31 +425,6 @@ def _outside(binned: BinnedEvents) -> tuple[float, float]:
     if total == 0:
         return 0.0, 0.0
     return float(binned.sums[0] / total), float(binned.sums[-1] / total)
-
-
-def _drawn(events: int, limit: int, seed: int, number: int) -> Array:
-    """Return the numbers of the showers that take part, in order."""
-    if not limit or events <= limit:
-        return np.arange(events)
-    return np.sort(generator(seed, Stream.SPLIT, 2 + number).permutation(events)[:limit])
-
-
-def _inputs(task: ClassifierTask, observed: Observed, rows: Array, threshold: float) -> Array:
-    if task.inputs == "high_level":
-        return high_level_inputs(observed.observables)[rows]
-    inputs = np.empty((len(rows), 1 + observed.sample.geometry.voxels), np.float32)
-    for place, part in _walk(observed, rows):
-        inputs[place] = low_level_inputs(part, threshold=threshold)
-    return inputs
-
-
-def _walk(observed: Observed, rows: Array) -> Iterator[tuple[slice, VoxelShowers]]:
-    """Give the showers of increasing numbers piece by piece, with their place in the result."""
-    start = done = 0
-    for chunk in observed.sample.chunks():
-        inside = rows[(rows >= start) & (rows < start + len(chunk))] - start
-        yield slice(done, done + len(inside)), chunk.select(inside)
-        start, done = start + len(chunk), done + len(inside)
 
 
 def _picked(observed: Observed, which: Array, threshold: float) -> dict[int, Array]:

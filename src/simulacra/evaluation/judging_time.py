@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from ..classify.classifier import (
-    ClassifierConfig,
-    LabelledSample,
+    operations_per_event,
+    precision_used,
     torch_threads,
     train_discriminator,
 )
+from ..classify.sample import LabelledSample
+from ..classify.settings import ClassifierConfig
 from ..data import VoxelShowers
 from ..errors import RangeError
 from .metrics import BinnedEvents, separation
 from .observables import (
+    ShowerObservables,
     count_voxels,
     high_level_inputs,
     low_level_inputs,
@@ -44,6 +46,7 @@ class JudgingTime:
         rate: GFLOP/s of a 4096-square float32 matrix product, mean of before and after.
         threads: processor threads of both.
         fraction: share of that rate that was reached; 0 where operations are not counted.
+            Products in bfloat16 may exceed 1.
     """
 
     stage: str
@@ -73,7 +76,8 @@ def time_judging(
         showers: at least 100.
         threads: processor threads.
         repetitions: the fastest counts; a classifier epoch is timed once.
-        classifier: network of the epochs; by default the challenge's.
+        classifier: settings of the epochs; by default the challenge's. Where ``automatic``
+            precision is not float32, epochs of the perceptron are timed in both.
         seed: seed of every draw.
 
     Raises:
@@ -101,30 +105,41 @@ def time_judging(
         ("histograms, 200 resamplings", histograms, 0.0),
     ]
     found = [_timed(*stage, len(showers), threads, repetitions) for stage in stages]
-    for name, inputs in (
-        ("low-level epoch", [low_level_inputs(half, threshold=cut) for half in halves]),
-        ("high-level epoch", [high_level_inputs(o) for o in observed]),
-    ):
-        epoch, operations, trained = _epoch(inputs, config, seed)
+    for name, inputs, settings in _epochs(halves, observed, cut, config):
+        epoch, operations, trained = _epoch(inputs, settings, seed)
         found.append(_timed(name, epoch, operations, trained, threads, 1))
     return found
 
 
+def _epochs(
+    halves: list[VoxelShowers],
+    observed: list[ShowerObservables],
+    cut: float,
+    config: ClassifierConfig,
+) -> Iterator[tuple[str, LabelledSample, ClassifierConfig]]:
+    """Give the classifiers whose epochs are timed: their names, inputs and settings."""
+    voxels = [low_level_inputs(half, threshold=cut) for half in halves]
+    high = [high_level_inputs(o) for o in observed]
+    for name, inputs in (("low-level epoch", voxels), ("high-level epoch", high)):
+        sample = LabelledSample.of(inputs, standardise=config.standardise)
+        for precision in dict.fromkeys(("float32", precision_used(config))):
+            stage = name if precision == "float32" else f"{name}, {precision}"
+            yield stage, sample, config.updated(precision=precision)
+    if halves[0].geometry.regular:
+        image = LabelledSample.of(voxels, shape=halves[0].geometry.shape)
+        yield "residual network's epoch", image, config.updated(network="resnet")
+
+
 def _epoch(
-    inputs: list[Any], config: ClassifierConfig, seed: int
+    sample: LabelledSample, config: ClassifierConfig, seed: int
 ) -> tuple[Callable[[], object], float, int]:
     """Return one epoch, its floating-point operations, and how many showers it trains on."""
-    sample = LabelledSample.of(*inputs, standardise=config.standardise)
-    order = np.random.default_rng(seed).permutation(len(sample.label))
+    order = np.random.default_rng(seed).permutation(len(sample))
     training, selection = np.split(order[: len(order) * 4 // 5], [len(order) * 3 // 5])
-    sizes = [inputs[0].shape[1], *[config.width] * config.hidden, 1]
-    products = [a * b for a, b in itertools.pairwise(sizes)]
-    forward = 2 * sum(products)
-    backward = 2 * forward - 2 * products[0]  # the inputs need no gradient
-    operations = (forward + backward) * len(training) + forward * len(selection)
+    forward, both = operations_per_event(sample, config)
     return (
         lambda: train_discriminator(sample, training, selection, config, seed=seed),
-        float(operations),
+        both * len(training) + forward * len(selection),
         len(training),
     )
 

@@ -18,14 +18,17 @@ TRAINING_KEYS = "training_keys"
 """Name of the array in a generated file that holds the keys of its model's training showers."""
 
 
-def check_overlap(generated: Observed, reference: Observed, training: Sample | None) -> str:
+def check_overlap(
+    generated: Observed, reference: Observed, training: Sample | None
+) -> tuple[str, int]:
     """Refuse a reference that was trained on and generated showers that are copies of it.
 
     What the model was trained on is taken from the generated file, where ``simulacra sample``
     left the keys of the training showers, and from ``training``.
 
     Returns:
-        What was checked, in words; ``overlap not checked`` if nothing says what was trained on.
+        What was checked, in words (``overlap not checked`` if nothing says what was trained on),
+        and how many generated showers are copies of training showers.
 
     Raises:
         OverlapError: if a shower is where it must not be.
@@ -44,13 +47,15 @@ def check_overlap(generated: Observed, reference: Observed, training: Sample | N
         known.append(_fingerprint(training))
         sources.append(f"the {training.events} showers of {training.name}")
     if not known:
-        return NOT_CHECKED
+        return NOT_CHECKED, 0
     for fingerprint in known:
         refuse_overlap(fingerprint, reference.fingerprint)
-    return (
+    seen = np.unique(np.concatenate([fingerprint.keys for fingerprint in known]))
+    words = (
         f"no shared event among the {reference.sample.events} reference showers and "
         f"{' and '.join(sources)}"
     )
+    return words, len(find_overlap(seen, generated.keys))
 
 
 def _told_by_file(sample: Sample) -> Iterator[Fingerprint]:

@@ -19,7 +19,8 @@ from ..data.joined import JoinedFiles, open_joined
 from ..errors import RangeError
 from ..workforce import Workforce
 from .observables import ImageSums, ShowerObservables, observe, tiles
-from .passes import over_blocks
+from .observables.points import PointObservables, read_and_observe
+from .passes import blocks, over_blocks
 from .verdict import FileInfo
 
 __all__ = ["Observed", "Sample", "Source"]
@@ -109,6 +110,27 @@ class Sample:
         """Give the results of some work on each block, see :func:`over_blocks`."""
         return over_blocks(self.source, work, force)
 
+    @property
+    def has_points(self) -> bool:
+        """Whether the files hold point clouds, which are summed in voxels as they are read."""
+        source = self.source
+        return isinstance(source, JoinedFiles) and all(f.points is not None for f in source.files)
+
+    def points(self, threshold: float) -> PointObservables:
+        """Return the observables of the points themselves, in one more pass.
+
+        Args:
+            threshold: points below it (MeV) do not count.
+
+        Raises:
+            FileFormatError: if a file holds voxels.
+        """
+        assert isinstance(self.source, JoinedFiles)
+        runs = blocks(self.source)
+        return PointObservables.concatenate(
+            read_and_observe(self.source, *run, threshold=threshold)[1] for run in runs
+        )
+
     def rows(self, which: Array) -> VoxelShowers:
         """Return some showers by number, in increasing order of their numbers."""
         which = np.unique(which)
@@ -133,7 +155,6 @@ class Observed:
         sample: the showers.
         observables: one row per shower, after the threshold.
         images: weighted sums of each voxel, after the threshold.
-        conditions: further conditions by name, shape ``(events,)`` each.
         keys: key of each shower before the threshold (see ``VoxelShowers.event_keys``), 0 for an
             empty one, shape ``(events,)``.
         warnings: sentences about what is legal but odd.
@@ -142,7 +163,6 @@ class Observed:
     sample: Sample
     observables: ShowerObservables
     images: ImageSums
-    conditions: Mapping[str, Array]
     keys: NDArray[np.uint64]
     warnings: tuple[str, ...]
 
@@ -193,11 +213,6 @@ class Observed:
             sample=sample,
             observables=observables,
             images=ImageSums.joined(g.images for g in found),
-            conditions={
-                name: np.concatenate([g.conditions[name] for g in found])
-                for name in found[0].conditions
-                if all(name in g.conditions for g in found)
-            },
             keys=np.concatenate([g.keys for g in found]),
             warnings=tuple(f"{sample.name}: {sentence}" for sentence in validation.warnings),
         )
@@ -221,7 +236,6 @@ class _Glance:
 
     observables: ShowerObservables
     images: ImageSums
-    conditions: dict[str, Array]
     keys: NDArray[np.uint64]
     inspection: Inspection
 
@@ -233,7 +247,6 @@ def _glance(block: VoxelShowers, *, name: str, threshold: float) -> _Glance:
     return _Glance(
         observables=observe(block, threshold=threshold),
         images=ImageSums.joined(ImageSums.of(tile, threshold) for tile in tiles([block])),
-        conditions={key: np.asarray(value) for key, value in block.conditions.items()},
         keys=np.where(block.energies.any(axis=1), block.event_keys(), np.uint64(0)),
         inspection=inspection,
     )

@@ -1,17 +1,31 @@
-"""A suite is a value: which observables, which classifiers, how careful, how comparable."""
+"""A suite is a value: which observables, which distances, which classifiers, how careful."""
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field
 
-from ..classify.classifier import ClassifierConfig
-from ..config import Config
-from ..errors import UnknownNameError
-from .observables.declared import PROTOCOL_FAMILIES
+from ..classify.settings import FAST, ClassifierConfig
+from ..config import Config, load_yaml
+from ..data import Geometry, geometry
+from ..errors import ShapeError, UnknownNameError
+from .observables.declared import FAMILIES, PROTOCOL_FAMILIES
 
-__all__ = ["CHALLENGE", "QUICK", "SUITES", "ClassifierTask", "Suite", "suite_named"]
+__all__ = [
+    "CHALLENGE",
+    "QUICK",
+    "SUITES",
+    "ClassifierTask",
+    "Suite",
+    "load_suite",
+    "suite_named",
+]
+
+Inputs = Literal[
+    "low_level", "low_level_normed", "high_level", "resnet", "calogan", "calogan_normed"
+]
 
 
 class ClassifierTask(Config):
@@ -21,8 +35,8 @@ class ClassifierTask(Config):
     """Key of its scores, for example ``low_level``."""
     label: str
     """What it sees, in words."""
-    inputs: Literal["low_level", "high_level"]
-    """Voxels over incident energy, or the high-level observables."""
+    inputs: Inputs
+    """What it is shown, see ``evaluation.observables.inputs``."""
     classifier: ClassifierConfig = ClassifierConfig()
     """Network and training."""
     limit: int = Field(0, ge=0)
@@ -38,10 +52,33 @@ class Suite(Config):
     """The suite in words; says so if its numbers are not comparable with published ones."""
     comparable: bool
     """Whether the protocol is that of published numbers."""
-    observables: tuple[str, ...] = PROTOCOL_FAMILIES
+    geometry: str = ""
+    """Name of the only detector that the suite is for; empty for any."""
+    observables: tuple[str, ...] = FAMILIES
     """Families of observables to histogram and to compare."""
+    points: bool = True
+    """Whether to compare the observables of the points themselves, for files of point clouds."""
+    distances: tuple[Literal["separation", "wasserstein", "kolmogorov_smirnov"], ...] = (
+        "separation",
+        "wasserstein",
+        "kolmogorov_smirnov",
+    )
+    """How single observables are compared."""
     bootstrap: int = Field(200, ge=2)
-    """Resamplings behind each error and floor of a separation power."""
+    """Resamplings behind each error and floor of a distance."""
+    profiles: bool = True
+    """Whether to compare profiles, linearity, resolution and correlations."""
+    regions: int = Field(4, ge=0)
+    """Ranges of incident energy in which every score is given again; 0 for none."""
+    physics_distance: bool = True
+    """Whether to measure the Frechet and the kernel physics distance."""
+    manifold: bool = True
+    """Whether to measure precision, recall, density and coverage."""
+    manifold_limit: int = Field(0, ge=0)
+    """Largest number of showers of each sample for them, drawn at random; 0 is as many as fit."""
+    memorisation_limit: int = Field(10_000, ge=0)
+    """Largest number of showers of each sample whose distance to the training showers is
+    measured; 0 leaves that out."""
     classifiers: tuple[ClassifierTask, ...] = ()
     """The classifiers."""
     images: bool = True
@@ -49,41 +86,123 @@ class Suite(Config):
     examples: int = Field(6, ge=0)
     """Number of pairs of single showers to keep."""
 
+    def for_geometry(self, detector: Geometry) -> Suite:
+        """Return the suite without the classifiers that a detector cannot have.
 
-_FAST = ClassifierConfig(
-    width=256, hidden=2, learning_rate=1e-3, batch=200, epochs=12, folds=3, standardise=True
-)
-_LOW = "low-level classifier (voxels)"
-_HIGH = "high-level classifier (observables)"
+        Args:
+            detector: the detector; the 3-D network needs layers of one shape.
+
+        Raises:
+            ShapeError: if the suite is for another detector.
+        """
+        if self.geometry and geometry(self.geometry).digest != detector.digest:
+            raise ShapeError(
+                f'suite "{self.name}" is for the detector "{self.geometry}", the files are of '
+                f'"{detector.name}"; choose the suite "calochallenge", which fits any detector.'
+            )
+        shapes = {(layer.n_alpha, layer.r_edges) for layer in detector.layers}
+        if len(shapes) == 1:
+            return self
+        kept = [task for task in self.classifiers if task.inputs != "resnet"]
+        return self.model_copy(update={"classifiers": tuple(kept)})
+
+
+_LABELS: dict[Inputs, str] = {
+    "low_level": "low-level classifier (voxels)",
+    "low_level_normed": "low-level classifier (voxels over layer energies)",
+    "high_level": "high-level classifier (observables)",
+    "resnet": "3-D convolutional classifier (voxels)",
+    "calogan": "classifier as in CaloGAN's tests (voxels in GeV)",
+    "calogan_normed": "classifier as in CaloGAN's tests (voxels over layer energies)",
+}
+
+
+def _tasks(
+    inputs: tuple[Inputs, ...], classifier: ClassifierConfig, limit: int = 0
+) -> tuple[ClassifierTask, ...]:
+    return tuple(
+        ClassifierTask(
+            name=i,
+            label=_LABELS[i],
+            inputs=i,
+            classifier=classifier.updated(network="resnet" if i == "resnet" else "mlp"),
+            limit=limit,
+        )
+        for i in inputs
+    )
+
+
+_PROTOCOL: tuple[Inputs, ...] = ("low_level", "low_level_normed", "high_level", "resnet")
 
 QUICK = Suite(
     name="quick",
     label="quick verdict: not comparable with published numbers",
     comparable=False,
+    observables=PROTOCOL_FAMILIES,
+    distances=("separation",),
     bootstrap=100,
-    classifiers=(
-        ClassifierTask(
-            name="low_level", label=_LOW, inputs="low_level", classifier=_FAST, limit=10_000
-        ),
-        ClassifierTask(
-            name="high_level", label=_HIGH, inputs="high_level", classifier=_FAST, limit=10_000
-        ),
-    ),
+    regions=0,
+    physics_distance=False,
+    manifold=False,
+    memorisation_limit=2_000,
+    classifiers=_tasks(("low_level", "high_level"), FAST, 10_000),
 )
 """Minutes on a laptop: a smaller network, fewer epochs and retrainings, at most 10,000 showers."""
 
 CHALLENGE = Suite(
-    name="challenge",
-    label="observables and classifiers of the CaloChallenge",
+    name="calochallenge",
+    label="the whole evaluation of the CaloChallenge",
     comparable=True,
-    classifiers=(
-        ClassifierTask(name="low_level", label=_LOW, inputs="low_level"),
-        ClassifierTask(name="high_level", label=_HIGH, inputs="high_level"),
+    classifiers=_tasks(_PROTOCOL, ClassifierConfig()),
+)
+"""Every observable, distance and classifier of the challenge, every shower, five retrainings."""
+
+_DATA_SETS: dict[str, tuple[str, tuple[Inputs, ...], tuple[int, int, int]]] = {
+    "ds1-photons": ("calochallenge-1-photons", _PROTOCOL[:3], (80_000, 20_000, 21_000)),
+    "ds1-pions": ("calochallenge-1-pions", _PROTOCOL[:3], (80_000, 20_000, 20_800)),
+    "ds2": ("calochallenge-2", _PROTOCOL, (60_000, 20_000, 20_000)),
+    "ds3": ("calochallenge-3", _PROTOCOL, (60_000, 20_000, 20_000)),
+}
+
+_FURTHER = (
+    *(
+        CHALLENGE.updated(
+            name=f"calochallenge-{key}",
+            label=f"the whole evaluation of the CaloChallenge, {key}",
+            geometry=detector,
+            classifiers=[t.to_dict() for t in _tasks(inputs, ClassifierConfig(split=split))],
+        )
+        for key, (detector, inputs, split) in _DATA_SETS.items()
+    ),
+    CHALLENGE.updated(
+        name="calochallenge-distances",
+        label="the evaluation of the CaloChallenge without its classifiers",
+        classifiers=[],
+    ),
+    CHALLENGE.updated(
+        name="calochallenge-fast",
+        label="every part of the CaloChallenge's evaluation with small networks and subsamples: "
+        "not comparable with published numbers",
+        comparable=False,
+        bootstrap=50,
+        manifold_limit=5_000,
+        memorisation_limit=5_000,
+        classifiers=[task.to_dict() for task in _tasks(_PROTOCOL, FAST, 10_000)],
+    ),
+    CHALLENGE.updated(
+        name="calogan",
+        label="the pair of classifiers of the CaloGAN and CaloFlow papers",
+        comparable=False,
+        regions=0,
+        physics_distance=False,
+        manifold=False,
+        classifiers=[
+            task.to_dict() for task in _tasks(("calogan", "calogan_normed"), ClassifierConfig())
+        ],
     ),
 )
-"""The challenge's networks, every shower, five retrainings on five rotated splits."""
 
-SUITES = {suite.name: suite for suite in (QUICK, CHALLENGE)}
+SUITES = {suite.name: suite for suite in (QUICK, CHALLENGE, *_FURTHER)}
 """The suites by name."""
 
 
@@ -96,3 +215,33 @@ def suite_named(name: str) -> Suite:
     if name not in SUITES:
         raise UnknownNameError("suite", name, SUITES)
     return SUITES[name]
+
+
+def load_suite(source: str | Path) -> Suite:
+    """Return a suite by name or from a YAML file of one's own.
+
+    The file names a suite that it starts from and what is different::
+
+        extends: quick
+        name: mine
+        observables: [layer_energy, voxel_energy]
+        bootstrap: 50
+
+    A changed suite is not comparable with published numbers unless the file says so.
+
+    Args:
+        source: a name, or the path of a file that ends in ``.yaml`` or ``.yml``.
+
+    Raises:
+        UnknownNameError: if there is no suite of that name.
+        ConfigError: if the file cannot be read, or a setting is unknown or has a bad value.
+    """
+    if Path(source).suffix not in (".yaml", ".yml"):
+        return suite_named(str(source))
+    settings: dict[str, Any] = load_yaml(Path(source))
+    base = suite_named(str(settings.pop("extends", CHALLENGE.name)))
+    if settings and "comparable" not in settings:
+        settings["comparable"] = False
+        settings.setdefault("label", f"{base.label}, changed: not comparable with published ones")
+    settings.setdefault("name", Path(source).stem)
+    return base.updated(**settings)

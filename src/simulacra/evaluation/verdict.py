@@ -202,12 +202,15 @@ class Diagnosis:
     Args:
         classifier: name of the classifier, for example ``high_level``.
         observables: names of single observables, best tell-tale first.
-        powers: fall of the area under the curve when this observable alone is exchanged at
-            random between the showers, shape of ``observables``.
+        powers: fall of the area under the curve when only showers that are alike in this
+            observable and in incident energy are compared (the classifier's scores stay as they
+            are), shape of ``observables``. Observables that go along with each other share their
+            power; what is wrong only in how they go together has none.
         showers: rows of the generated showers that the classifier is surest about.
         shower_scores: its probability that each of them is of the reference.
         closure: names of the observables whose separation power was measured again with the
-            generated showers weighted by the classifier's ratio.
+            generated showers weighted by the classifier's ratio p / (1 - p) of calibrated
+            scores, cut to between 1/20 and 20.
         before: separation power without the weights, shape of ``closure``.
         after: separation power with them, shape of ``closure``.
         effective: effective fraction of the generated showers under the weights,
@@ -314,7 +317,9 @@ class ClassifierRecord:
         fold_epochs: epoch (from 1) whose weights were kept, by accuracy on the selection set.
         sample_error: standard deviation of the pooled AUC from the finite samples.
         retraining_error: standard deviation of ``fold_aucs``.
-        seconds: wall time of all retrainings; 0 if not measured.
+        seconds: wall time of all retrainings, one after another; 0 if not measured.
+        fold_calibrated_aucs: area of each retraining after calibration; empty if not calibrated.
+        fold_jsds: Jensen-Shannon divergence of each retraining, likewise.
     """
 
     name: str
@@ -326,6 +331,8 @@ class ClassifierRecord:
     sample_error: float
     retraining_error: float
     seconds: float = 0.0
+    fold_calibrated_aucs: Numbers = ()
+    fold_jsds: Numbers = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from .cylindrical import RingNetwork
 from .embed import FourierEmbedding
+from .mlp import MLP
 from .residual import ResidualNetwork
+from .resnet3d import ResNet3d
 
-__all__ = ["FourierEmbedding", "ResidualNetwork", "RingNetwork"]
+__all__ = ["MLP", "FourierEmbedding", "ResNet3d", "ResidualNetwork", "RingNetwork"]

@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "draw_uniform"]
 
 
 class MLP(nn.Module):
     r"""Linear layers with :math:`\max(x, \text{slope} \cdot x)` between them.
 
-    Made without drawing a number: call :meth:`initialise` before training.
+    Made without drawing a number: call :meth:`initialise` before training. Only the layers
+    between the first and the last one follow autocast, so that inputs are not rounded and
+    outputs are not tied.
 
     Args:
         inputs: size of the input.
@@ -44,18 +46,27 @@ class MLP(nn.Module):
 
         The law is torch's own for linear layers; the numbers are a function of ``rng`` alone.
         """
-        with torch.no_grad():
-            for layer in self.layers:
-                if isinstance(layer, nn.Linear):
-                    bound = 1 / math.sqrt(layer.in_features)
-                    for parameter in (layer.weight, layer.bias):
-                        draw = rng.random(tuple(parameter.shape), np.float32)
-                        parameter.copy_(torch.from_numpy(bound * (2 * draw - 1)))
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                draw_uniform(layer, rng)
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.layers(x)
+        with torch.autocast(x.device.type, enabled=False):
+            h = self.layers[0](x)
+        h = self.layers[1:-1](h)
+        with torch.autocast(x.device.type, enabled=False):
+            out: Tensor = self.layers[-1](h.float()) if len(self.layers) > 1 else h
         return out
+
+
+def draw_uniform(layer: nn.Linear, rng: np.random.Generator) -> None:
+    r"""Draw a layer's weights and biases uniformly in :math:`\pm 1/\sqrt{\text{inputs}}`."""
+    bound = 1 / math.sqrt(layer.in_features)
+    with torch.no_grad():
+        for parameter in (layer.weight, layer.bias):
+            draw = rng.random(tuple(parameter.shape), np.float32)
+            parameter.copy_(torch.from_numpy(bound * (2 * draw - 1)))
 
 
 def _blank_linear(inputs: int, outputs: int) -> nn.Linear:
