@@ -51,7 +51,7 @@ class ImageSums:
             threshold: in MeV.
         """
         flags = filled_voxels(showers, threshold)
-        kept = np.multiply(showers.energies, flags, dtype=np.float64)
+        kept = np.multiply(showers.energies, flags).astype(np.float64, copy=False)
         hits = _ring_hits(showers.geometry, flags)
         weight = showers.weights.astype(np.float64)
         if showers.weight is None:
@@ -63,7 +63,7 @@ class ImageSums:
         return cls(
             weight=float(weight.sum()),
             energy=kept.sum(axis=0),
-            square=np.square(kept, out=kept).sum(axis=0),
+            square=np.einsum("ij,ij->j", kept, kept),
             filled=filled,
             squared_weight=float((weight**2).sum()),
             ring_hits=hits.sum(axis=0),
@@ -114,7 +114,7 @@ def _ring_hits(geometry: Geometry, filled: NDArray[np.bool_]) -> FloatArray:
     """Return the number of filled voxels of each ring, shape ``(events, rings)``."""
     flags = filled.view(np.uint8)
     found = [
-        flags[:, part].reshape(len(flags), layer.n_alpha, -1).sum(axis=1, dtype=np.uint32)
+        flags[:, part].reshape(len(flags), layer.n_alpha, -1).sum(axis=1, dtype=np.uint16)
         for layer, part in zip(geometry.layers, geometry.slices, strict=True)
     ]
     return np.concatenate(found, axis=1).astype(np.float64)
