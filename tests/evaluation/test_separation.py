@@ -92,15 +92,23 @@ def test_events_with_many_entries_are_resampled_as_events():
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize(("n", "m"), [(2000, 2000), (4000, 1000)])
-def test_perfect_samples_stand_on_their_floor(n, m):
+@pytest.mark.parametrize(("n", "m", "weighted"), [(2000, 2000, False), (4000, 1000, True)])
+def test_perfect_samples_stand_on_their_floor(n, m, weighted):
     """The pulls of 200 null comparisons have mean 0 and width 1.
 
     Mean within 5 / sqrt(200) = 0.35, width within 25 % (5 standard deviations of a sample
     standard deviation of 200 draws): false alarm below 1e-5. Breaking the 1/N correction moves the
     mean by several units.
     """
-    found = [separation(normal(n, 2 * s), normal(m, 2 * s + 1), seed=s) for s in range(200)]
+    weight = np.random.default_rng(0).choice([-0.5, 1.0, 3.0], n) if weighted else np.ones(n)
+    found = [
+        separation(
+            normal(n, 2 * s, weight=weight if weighted else None),
+            normal(m, 2 * s + 1, weight=weight[:m] if weighted else None),
+            seed=s,
+        )
+        for s in range(200)
+    ]
     pulls = np.array([(f.value - f.floor) / f.floor_error for f in found])
     assert abs(pulls.mean()) < 0.35
     assert abs(pulls.std() - 1) < 0.25
@@ -153,3 +161,24 @@ def test_incident_energies_against_scipy():
         assert distance == pytest.approx(expected.statistic)
         assert p == pytest.approx(expected.pvalue, rel=0.2, abs=1e-12)
     assert incident_energy_mismatch(a, a[::-1]) == (0.0, 1.0)
+
+
+def test_many_entries_and_weights_are_halved_without_loss():
+    """What one half has not the other has, and its noise is that of its own events."""
+    rng = np.random.default_rng(0)
+    entries, weight = rng.poisson(1.0, (300, len(EDGES) + 1)), rng.uniform(0.5, 2, 300)
+    for w in (None, weight):
+        events = BinnedEvents(EDGES, entries, w)
+        first, second, noise = events.halved(np.random.default_rng(1), 50)
+        np.testing.assert_allclose(first + second, np.tile(events.sums, (50, 1)))
+        assert noise.mean() == pytest.approx(4 * events.noise, rel=0.05)
+        assert first.mean() == pytest.approx(second.mean(), rel=0.05)
+
+
+def test_selected_events_keep_their_bins():
+    events = normal(100, 0, weight=np.arange(100.0))
+    part = events.select(slice(10, 20))
+    np.testing.assert_array_equal(part.entries, events.entries[10:20])
+    assert part.weights.sum() == np.arange(10, 20).sum()
+    with_nan = BinnedEvents.from_values(np.array([0.0, np.nan]), EDGES, np.array([1.0, 9.0]))
+    assert (len(with_nan), with_nan.sums.sum()) == (1, 1.0)
