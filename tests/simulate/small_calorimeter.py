@@ -11,6 +11,7 @@ from simulacra.simulate import Beam, Calorimeter, Ring, Rings, Setup, Slab, Stac
 from simulacra.simulate.beam import draw_primaries
 from simulacra.simulate.geant4 import Showers
 from simulacra.simulate.voxels import Voxels
+from simulacra.simulate.workers import Work
 
 
 def small_setup(**readout) -> Setup:
@@ -52,11 +53,11 @@ class Inline(Executor):
         return future
 
 
-def invented_showers(setup: str, tables, seed: int, first: int, stop: int, fraction: float):
+def invented_showers(work: Work):
     """Stand in for Geant4: every voxel has the event's energy times its own number."""
-    read = Setup.from_dict(json.loads(setup))
-    primaries = draw_primaries(read.beam, seed, range(first, stop))
-    count = Voxels.of(read.calorimeter).count
-    energies = primaries.energy[:, None] * np.arange(1, count + 1) / count**2 / fraction
-    made = Showers(energies.astype(np.float32), primaries, 0.1, 0.001, 10.0, 1.0)
-    return made, "Geant4 0 through calzone 0"
+    setup = Setup.from_dict(json.loads(work.setup))
+    primaries = draw_primaries(setup.beam, work.seed, range(work.first, work.stop))
+    count = Voxels.of(setup.calorimeter).count
+    energies = primaries.energy[:, None] * np.arange(1, count + 1) / count**2
+    energies = (energies / work.sampling_fraction).astype(np.float32)
+    return Showers(energies, primaries, 0.1, 0.001, 10.0, 1.0), "Geant4 0 through calzone 0"

@@ -12,6 +12,7 @@ from small_calorimeter import invented_showers, small_setup
 
 from simulacra.errors import FileFormatError, OutputError
 from simulacra.simulate.pieces import Pieces, Totals, cut
+from simulacra.simulate.workers import Work
 
 
 @given(
@@ -35,7 +36,7 @@ def test_large_runs_have_a_bounded_number_of_pieces():
 
 def _made(first=0, stop=4):
     setup = json.dumps(small_setup().to_dict())
-    return invented_showers(setup, None, 1, first, stop, 0.2)
+    return invented_showers(Work(setup, None, 1, first, stop, 0.2))
 
 
 def test_a_piece_comes_back_as_it_went(tmp_path):

@@ -1,4 +1,4 @@
-"""``simulacra simulate``: showers from Geant4 into a file."""
+"""``simulacra simulate``: showers from Geant4, or collision events, into a file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from .progress import ticker
 
 if TYPE_CHECKING:
+    from ..simulate.collisions import EventSimulation
     from ..simulate.setup import Setup
 
 __all__ = ["EXAMPLE", "simulate"]
@@ -19,13 +20,14 @@ __all__ = ["EXAMPLE", "simulate"]
 EXAMPLE = (
     "**Examples:** `simulacra simulate pbwo4-lar --particle gamma --energy 1GeV:64GeV -n 10000 "
     "--seed 1 --workers 2 --out photons.hdf5` · `simulacra simulate mine.yaml -n 100000 "
-    "--out part-0.hdf5 --shard 0/10`"
+    "--out part-0.hdf5 --shard 0/10` · `simulacra simulate dijets --set respond=true "
+    "--set cluster=true -n 10000 --out dijets.parquet`"
 )
 
 
 def simulate(
     calorimeter: Annotated[
-        str, typer.Argument(metavar="PRESET|FILE.yaml", help="What is simulated.")
+        str, typer.Argument(metavar="PRESET|PROCESS|FILE.yaml", help="What is simulated.")
     ],
     out: Annotated[Path, typer.Option("--out", help="File to write.")],
     events: Annotated[int, typer.Option("-n", help="Number of showers of the whole set.")],
@@ -41,6 +43,9 @@ def simulate(
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Processes; 0 takes all cores.")
     ] = 1,
+    executor: Annotated[
+        str, typer.Option("--executor", help="processes, dask, or dask:ADDRESS.")
+    ] = "processes",
     shard: Annotated[
         str, typer.Option("--shard", metavar="i/N", help="Make only this part, from 0.")
     ] = "0/1",
@@ -58,12 +63,36 @@ def simulate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Simulate showers with Geant4; the same command goes on after an interruption."""
+    """Simulate showers or collisions; the same command goes on after an interruption."""
     import warnings
 
+    from ..config import apply_settings
+    from ..errors import ConfigError
     from ..execute import Shard, available_cores
+    from ..simulate.event_run import simulate_events_to_file
     from ..simulate.run import simulate_to_file
 
+    events_wanted = _event_simulation(calorimeter)
+    if events_wanted is not None:
+        if particle or energy or tables:
+            raise ConfigError(
+                "--particle, --energy and --tables belong to showers; collisions take --set, for "
+                "example --set source.pt_hat_min=200000 (in MeV)."
+            )
+        chosen = apply_settings(events_wanted, settings or [])
+        with ticker("simulating events") as tick:
+            made = simulate_events_to_file(
+                chosen,
+                out,
+                events,
+                seed=seed,
+                shard=Shard.parse(shard),
+                workers=workers or available_cores(),
+                progress=tick.done,
+            )
+        found = {**asdict(made), "path": str(out), "seed": seed, "shard": shard}
+        typer.echo(json.dumps(found) if as_json else f"{out}: {made.events} events")
+        return
     setup = _setup(calorimeter, particle, energy, settings or [])
     with ticker("simulating showers") as tick:
         result = simulate_to_file(
@@ -73,6 +102,7 @@ def simulate(
             seed=seed,
             shard=Shard.parse(shard),
             workers=workers or available_cores(),
+            executor=executor,
             tables=tables,
             progress=tick.done,
         )
@@ -100,3 +130,14 @@ def _setup(name: str, particle: str | None, energy: str | None, settings: list[s
         low, colon, high = energy.partition(":")
         beam["energy"] = [parse_energy(low), parse_energy(high if colon else low)]
     return apply_settings(setup.updated(beam=beam), settings)
+
+
+def _event_simulation(name: str) -> EventSimulation | None:
+    """Return the named simulation of events, None if the name is of a calorimeter."""
+    from ..config import load_yaml
+    from ..simulate import EVENT_SIMULATIONS, EventSimulation
+
+    if name.endswith((".yaml", ".yml")):
+        raw = load_yaml(Path(name))
+        return EventSimulation.from_dict(raw) if "source" in raw else None
+    return EVENT_SIMULATIONS.get(name)

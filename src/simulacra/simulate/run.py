@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,24 @@ from typing import Any
 import h5py
 
 from ..data import Geometry, VoxelShowers, write_showers
-from ..errors import ConfigError, DependencyError, OutputError, RangeError, SimulationError
+from ..errors import (
+    ConfigError,
+    DependencyError,
+    OutputError,
+    RangeError,
+    SimulationError,
+    WorkforceError,
+)
 from ..execute import Shard, require_writable
 from ..random import NOISE_LAW
+from ..workforce import Workforce, workforce
 from .beam import PARTICLES, draw_energies
 from .grids import CellShowers, write_cells
 from .pieces import Pieces, Totals, cut
 from .setup import Setup
 from .tables import Tables, find_tables
 from .voxels import Voxels
-from .workers import last_words, local_pool, measure_sampling_fraction, simulate_piece
+from .workers import Work, last_words, local_pool, measure_sampling_fraction, simulate_piece
 
 __all__ = ["APPROXIMATE", "Simulated", "simulate_to_file"]
 
@@ -94,13 +102,13 @@ class _Run:
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    def work(self, piece: range, fraction: float) -> Work:
+        text = json.dumps(self.setup.to_dict())
+        return Work(text, self.tables, self.seed, piece.start, piece.stop, fraction)
+
     @property
     def piece_of(self) -> str:
         return f"{self.digest} {self.shard.index}/{self.shard.count}"
-
-    @property
-    def text(self) -> str:
-        return json.dumps(self.setup.to_dict())
 
     @property
     def caveat(self) -> str:
@@ -116,7 +124,7 @@ def simulate_to_file(
     seed: int,
     shard: Shard | None = None,
     workers: int = 1,
-    executor: Executor | None = None,
+    executor: str | Executor | Any = "processes",
     tables: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Simulated:
@@ -132,9 +140,10 @@ def simulate_to_file(
         events: showers of the whole set.
         seed: identity of the set.
         shard: which part of the set; all of it by default.
-        workers: processes on this machine; not used with an executor.
-        executor: anything with the semantics of ``concurrent.futures.Executor`` whose workers are
-            processes of one thread; it is left open. By default processes are started and ended.
+        workers: how many of them.
+        executor: ``processes`` on this machine, ``dask``, ``dask:ADDRESS``, a Dask client, or
+            anything with the semantics of ``concurrent.futures.Executor``; see
+            :func:`simulacra.workforce.workforce`. Its workers are processes of one thread.
         tables: folder of Geant4's official tables, or ``"rendered"``; see :func:`find_tables`.
         progress: called with the number of finished showers of this shard, and of all.
 
@@ -147,7 +156,8 @@ def simulate_to_file(
         RangeError: if voxels miss the calorimeter, a range is empty, or the shard has no showers.
         UnknownNameError: if a particle or a geometry is not known.
         OutputError: if the file cannot be written, or another set lies there.
-        SimulationError: if Geant4 or a worker stops; finished pieces are kept.
+        SimulationError: if Geant4 stops; finished pieces are kept.
+        WorkforceError: if workers stop; finished pieces are kept.
     """
     path = Path(path)
     run = _checked(setup, events, seed, shard or Shard(), workers, executor, tables)
@@ -161,8 +171,15 @@ def simulate_to_file(
     missing = [piece for piece in pieces if piece not in done]
     fraction = _fixed_fraction(setup) or done.sampling_fraction
     if missing or fraction is None:
-        with _workers(executor, workers, done) as pool:
-            fraction = _make(run, done, missing, fraction, pool, progress or _silent)
+        finished = len(run.numbers) - sum(map(len, missing))
+        tell = progress or _silent
+        tell(finished, len(run.numbers))
+        with _workers(executor, workers, done) as force:
+            for piece in _make(run, done, missing, fraction, force):
+                finished += len(piece)
+                tell(finished, len(run.numbers))
+        fraction = fraction or done.sampling_fraction
+    assert fraction is not None
     totals = done.totals(pieces)
     attributes = _attributes(run, fraction, totals)
     _assemble(path, run, pieces, done, attributes)
@@ -176,7 +193,7 @@ def _checked(
     seed: int,
     shard: Shard,
     workers: int,
-    executor: Executor | None,
+    executor: Any,
     tables: Path | str | None,
 ) -> _Run:
     """Refuse what cannot work before anything is started."""
@@ -225,59 +242,41 @@ def _fixed_fraction(setup: Setup) -> float | None:
 
 
 @contextmanager
-def _workers(executor: Executor | None, workers: int, done: Pieces) -> Iterator[Executor]:
-    """Give workers; what goes wrong with them becomes one sentence."""
-    pool = executor or local_pool(workers, done.folder)
-    try:
-        yield pool
-    except BrokenProcessPool:
-        words = last_words(done.folder).rstrip(".")
-        raise SimulationError(
-            f"a worker stopped{f'; it said: {words}' if words else ' (killed, or out of memory)'}. "
-            "Finished pieces are kept: the same command goes on from there."
-        ) from None
-    finally:
-        if executor is None:
-            pool.shutdown(wait=True, cancel_futures=True)
+def _workers(executor: Any, workers: int, done: Pieces) -> Iterator[Workforce]:
+    """Hire workers; what goes wrong with them becomes one sentence.
+
+    Geant4 never runs in this process, not even for a single worker: a fatal error would end it.
+    """
+    with ExitStack() as stack:
+        if executor == "processes":
+            hire = partial(local_pool, workers, done.folder)
+            force = Workforce(workers, hire, where=f"{workers} processes")
+            stack.callback(force.close)
+        else:
+            force = stack.enter_context(workforce(executor, workers))
+        try:
+            yield force
+        except WorkforceError as error:
+            words = last_words(done.folder).rstrip(".")
+            if not words:
+                raise
+            raise SimulationError(
+                f"a worker stopped again and again; it said: {words}. Finished pieces are kept: "
+                "the same command goes on from there."
+            ) from error
 
 
 def _make(
-    run: _Run,
-    done: Pieces,
-    missing: list[range],
-    fraction: float | None,
-    pool: Executor,
-    progress: Progress,
-) -> float:
-    """Simulate what is missing, piece by piece as workers finish; return the sampling fraction."""
+    run: _Run, done: Pieces, missing: list[range], fraction: float | None, force: Workforce
+) -> Iterator[range]:
+    """Simulate what is missing and keep it, piece by piece; give each that is finished."""
     if fraction is None:
-        fraction = pool.submit(measure_sampling_fraction, run.text, run.tables).result()
+        (fraction,) = force.in_order(measure_sampling_fraction, [run.work(range(0), 1.0)])
         done.keep_sampling_fraction(fraction)
-    total = len(run.numbers)
-    progress(total - sum(map(len, missing)), total)
-    futures: dict[Future[Any], range] = {
-        pool.submit(
-            simulate_piece, run.text, run.tables, run.seed, piece.start, piece.stop, fraction
-        ): piece
-        for piece in missing
-    }
-    try:
-        while futures:
-            for future in wait(futures, return_when=FIRST_COMPLETED).done:
-                _keep(future, futures, done)
-                progress(total - sum(map(len, futures.values())), total)
-    finally:
-        for future in [future for future in futures if not future.cancel() and future.done()]:
-            with suppress(Exception):  # the first failure is on its way already
-                _keep(future, futures, done)
-    return fraction
-
-
-def _keep(future: Future[Any], futures: dict[Future[Any], range], done: Pieces) -> None:
-    """Write down what a worker has finished."""
-    showers, engine = future.result()
-    done.keep(futures[future], showers, engine)
-    del futures[future]
+    works = [run.work(piece, fraction) for piece in missing]
+    for piece, found in zip(missing, force.in_order(simulate_piece, works), strict=True):
+        done.keep(piece, *found)
+        yield piece
 
 
 def _assemble(

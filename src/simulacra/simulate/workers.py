@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
@@ -21,7 +22,7 @@ from .geant4 import Geant4, Showers, transport_indices
 from .setup import Setup
 from .tables import Tables
 
-__all__ = ["last_words", "local_pool", "measure_sampling_fraction", "simulate_piece"]
+__all__ = ["Work", "last_words", "local_pool", "measure_sampling_fraction", "simulate_piece"]
 
 _CALIBRATION_EVENTS = 100
 _CALIBRATION_ENERGY = 10 * GeV
@@ -31,10 +32,9 @@ _AT_ONCE = 10
 _engine_thread: list[int] = []
 
 
-def simulate_piece(
-    setup: str, tables: Tables, seed: int, first: int, stop: int, sampling_fraction: float
-) -> tuple[Showers, str]:
-    """Simulate events ``first`` to ``stop``; called in a worker.
+@dataclass(frozen=True)
+class Work:
+    """What a worker needs to know for one piece of a run; small, and the same for any worker.
 
     Args:
         setup: the whole setup as JSON.
@@ -43,6 +43,21 @@ def simulate_piece(
         first: number of the first event.
         stop: number after the last one.
         sampling_fraction: deposits are divided by it.
+    """
+
+    setup: str
+    tables: Tables
+    seed: int
+    first: int
+    stop: int
+    sampling_fraction: float
+
+
+def simulate_piece(work: Work) -> tuple[Showers, str]:
+    """Simulate a piece of a run; called in a worker.
+
+    Args:
+        work: which one.
 
     Returns:
         The showers, and which Geant4 made them.
@@ -51,26 +66,26 @@ def simulate_piece(
         SimulationError: if Geant4 gives up, or the worker has several threads.
     """
     _claim_thread()
-    engine = _engine(setup, tables)
-    events = range(first, stop)
-    return engine.showers(seed, events, sampling_fraction=sampling_fraction), engine.version
+    engine = _engine(work.setup, work.tables)
+    events = range(work.first, work.stop)
+    found = engine.showers(work.seed, events, sampling_fraction=work.sampling_fraction)
+    return found, engine.version
 
 
-def measure_sampling_fraction(setup: str, tables: Tables) -> float:
+def measure_sampling_fraction(work: Work) -> float:
     """Simulate 100 electrons of 10 GeV and return the active share of all deposits.
 
     They enter on the axis at normal incidence. The share is rounded to 5 decimals: its statistical
     error is about 0.3 % of its value.
 
     Args:
-        setup: the whole setup as JSON.
-        tables: Geant4's tables.
+        work: setup and tables; the rest is not used.
 
     Raises:
         SimulationError: if nothing is deposited in active slabs, or Geant4 gives up.
     """
     _claim_thread()
-    engine = Geant4(Setup.from_dict(json.loads(setup)), tables, record_all=True)
+    engine = Geant4(Setup.from_dict(json.loads(work.setup)), work.tables, record_all=True)
     shares = []
     for first in range(0, _CALIBRATION_EVENTS, _AT_ONCE):
         zeros = np.zeros(_AT_ONCE, np.float32)
