@@ -156,7 +156,10 @@ def manifold_scores(
         floor = independent_floor(balls[0], second, k)
     steps.finish()
     numbers = np.array([found.values, found.errors, floor.values, floor.errors]).T.tolist()
-    four = [Comparison(*row, floor_from=floor.origin) for row in numbers]
+    four = [
+        Comparison(value=value, error=error, floor=low, floor_error=spread, floor_from=floor.origin)
+        for value, error, low, spread in numbers
+    ]
     return ManifoldScores(
         precision=four[0],
         recall=four[1],

@@ -85,9 +85,9 @@ def drawing_probability(weight: Array | None, events: int) -> FloatArray | None:
     if not (weight >= 0).all() or not weight.sum() > 0:
         raise RangeError(
             f"weight: expected weights of at least 0 with a positive sum, found {weight.min():g} "
-            f"to {weight.max():g}. Physics distances draw events with a probability proportional "
-            "to the weight, and nothing is drawn less often than never. Use separation powers, "
-            "which subtract events of negative weight."
+            f"to {weight.max():g}. Events are drawn with a probability proportional to their "
+            "weight, and nothing is drawn less often than never. Separation powers and precision "
+            "subtract events of negative weight: use those, or leave the weights out."
         )
     chance: FloatArray = weight / weight.sum()
     return chance
