@@ -170,8 +170,10 @@ def _translated(cls: type[BaseModel], error: ValidationError) -> ConfigError:
             known = owner.model_fields if owner else ()
             return UnknownFieldError(owner.__name__ if owner else cls.__name__, name, known)
     first = problems[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return ConfigError(f"`{cls.__name__}.{where}`: {first['msg']}; found {first['input']!r}.")
+    where = ".".join([cls.__name__, *(str(part) for part in first["loc"])])
+    if isinstance(first["input"], Mapping):  # several fields together are wrong
+        return ConfigError(f"`{where}`: {first['msg'].removeprefix('Value error, ')}.")
+    return ConfigError(f"`{where}`: {first['msg']}; found {first['input']!r}.")
 
 
 def _owner(cls: type[BaseModel], sections: list[str]) -> type[BaseModel] | None:

@@ -9,7 +9,10 @@ import typer
 
 __all__ = ["EXAMPLE", "merge"]
 
-EXAMPLE = "**Example:** `simulacra merge all.hdf5 part-0.hdf5 part-1.hdf5 part-2.hdf5`"
+EXAMPLE = (
+    "**Example:** `simulacra merge all.hdf5 part-0.hdf5 part-1.hdf5 part-2.hdf5`; files of "
+    "collisions end in `.parquet`"
+)
 
 
 def merge(
@@ -17,6 +20,11 @@ def merge(
     parts: Annotated[list[Path], typer.Argument(metavar="PARTS...", help="Files to join.")],
 ) -> None:
     """Join shards of one run in any order, or plain files of one geometry, without loading them."""
+    if all(part.suffix == ".parquet" for part in parts):
+        from ..data.event_files import merge_events
+
+        typer.echo(f"{out}: {merge_events(out, parts)} events")
+        return
     from ..tasks.calorimeter import merge_showers
 
     typer.echo(f"{out}: {merge_showers(out, parts)} showers")

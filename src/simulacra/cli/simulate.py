@@ -135,9 +135,12 @@ def _setup(name: str, particle: str | None, energy: str | None, settings: list[s
 def _event_simulation(name: str) -> EventSimulation | None:
     """Return the named simulation of events, None if the name is of a calorimeter."""
     from ..config import load_yaml
-    from ..simulate import EVENT_SIMULATIONS, EventSimulation
+    from ..errors import UnknownNameError
+    from ..simulate import EVENT_SIMULATIONS, PRESETS, EventSimulation
 
     if name.endswith((".yaml", ".yml")):
         raw = load_yaml(Path(name))
         return EventSimulation.from_dict(raw) if "source" in raw else None
+    if name not in EVENT_SIMULATIONS and name not in PRESETS:
+        raise UnknownNameError("calorimeter or process", name, [*PRESETS, *EVENT_SIMULATIONS])
     return EVENT_SIMULATIONS.get(name)

@@ -62,6 +62,21 @@ class PartonShower(Config):
     kernels: Kernels = Kernels()
     headroom: Annotated[float, Field(ge=1)] = 1.5
 
+    def refuse_nonsense(self) -> None:
+        """Refuse parameters at which no shower can be drawn.
+
+        Raises:
+            RangeError: if a kernel is negative, or the coupling at the cutoff is not below 1.
+        """
+        refuse_negative(self.kernels)
+        largest = float(coupling(self, np.array(self.cutoff**2)))
+        if not 0 < largest < 1 or self.cutoff >= self.energy / 2:
+            raise RangeError(
+                f"shower: the coupling is {largest:.2g} at the cutoff of {self.cutoff:g} MeV, and "
+                f"half the energy is {self.energy / 2:g} MeV; expected a coupling between 0 and 1 "
+                "and a cutoff below half the energy."
+            )
+
 
 def coupling(config: PartonShower, t: Array) -> Array:
     r"""Return :math:`\alpha_s(t)`, at one loop if it runs.
@@ -98,23 +113,11 @@ def shower(config: PartonShower, events: Sequence[int], *, seed: int) -> Events:
     numbers = np.asarray(events, np.int64)
     if not len(numbers):
         raise RangeError("events: expected at least one event number, got none.")
-    refuse_negative(config.kernels)
-    _refuse_strong(config)
+    config.refuse_nonsense()
     pieces = range(0, len(numbers), _AT_ONCE)
     return Events.concatenate(
         _Algorithm(config, numbers[i : i + _AT_ONCE], seed).run() for i in pieces
     )
-
-
-def _refuse_strong(config: PartonShower) -> None:
-    t = np.array([config.cutoff**2])
-    largest = float(coupling(config, t)[0])
-    if not 0 < largest < 1 or config.cutoff >= config.energy / 2:
-        raise RangeError(
-            f"shower: the coupling is {largest:.2g} at the cutoff of {config.cutoff:g} MeV, and "
-            f"half the energy is {config.energy / 2:g} MeV; expected a coupling below 1 and a "
-            "cutoff below half the energy."
-        )
 
 
 class _Algorithm:
