@@ -245,7 +245,9 @@ def _print_verdict(console: Console, verdict: Verdict) -> None:
         table.add_column(heading, justify="left" if heading == "score" else "right")
     first = [s for s in verdict.scores if _is_headline(s)]
     for score in [*first, *_worst(verdict)]:
-        floor = "" if score.floor is None else f"{score.floor:.4f} ± {score.floor_error:.4f}"
+        floor = "" if score.floor is None else f"{score.floor:.4f}"
+        if score.floor_error:
+            floor += f" ± {score.floor_error:.4f}"
         table.add_row(escape(score.name), f"{score.value:.4f}", f"{score.error:.4f}", floor)
     console.print(table)
     rest = len(verdict.scores) - len(first) - len(_worst(verdict))

@@ -151,8 +151,13 @@ class Judge:
         parts = Regions((), ())
         if self.suite.regions:
             parts = regions(truth.observables, ours.observables, self.suite.regions)
-        warnings += self._distances(truth, ours, parts, found)
-        if training is not None and self.suite.memorisation_limit:
+        self._distances(truth, ours, parts, found)
+        if _subtracts(ours) or _subtracts(truth):
+            warnings.append(
+                "no Frechet or kernel distance and no test of memorisation: with negative event "
+                "weights nothing can be drawn in proportion to them"
+            )
+        elif training is not None and self.suite.memorisation_limit:
             found.add(memorised(truth, ours, training, self.suite, **self._common))
         judged = [self._classified(task, truth, ours, parts) for task in self.suite.classifiers]
         for one in judged:
@@ -237,10 +242,8 @@ class Judge:
 
         return Observed.of(sample, self._cut, force=self._force, progress=step)
 
-    def _distances(
-        self, truth: Observed, ours: Observed, parts: Regions, found: _Parts
-    ) -> list[str]:
-        """Measure everything but memorisation and classifiers; return warnings."""
+    def _distances(self, truth: Observed, ours: Observed, parts: Regions, found: _Parts) -> None:
+        """Measure everything but memorisation and classifiers."""
         suite, kept = self.suite, parts.kept
         independent = self._observe("independent") if "independent" in self._samples else None
         histograms, scores = compare_observables(
@@ -252,17 +255,10 @@ class Judge:
             found.scores += physics_scores(truth.observables, ours.observables, seed=self._seed)
             found.profiles += profiles(truth.observables, ours.observables)
             found.matrices += matrices(truth.observables, ours.observables)
-        warnings = []
         if suite.physics_distance:
             found.scores += physics_distances(truth, ours, suite, kept, independent, self._progress)
-            if not any(score.name == "fpd" for score in found.scores):
-                warnings.append(
-                    "no Frechet or kernel distance: with negative event weights nothing can be "
-                    "drawn in proportion to them, and 100 showers are the least"
-                )
         if suite.manifold:
             found.scores += manifolds(truth, ours, suite, kept, independent, **self._common)
-        return warnings
 
     def _task(self, task: ClassifierTask) -> ClassifierTask:
         threads = task.classifier.updated(threads=self._threads)
@@ -380,6 +376,11 @@ def _incident_warnings(generated: Observed, reference: Observed) -> list[str]:
         f"(Kolmogorov-Smirnov distance {distance:.3f}, p = {p_value:.1g}); every score contains "
         "that difference. Generate with `sample --like` the reference."
     ]
+
+
+def _subtracts(observed: Observed) -> bool:
+    weight = observed.observables.weight
+    return weight is not None and bool((weight < 0).any())
 
 
 def _info(observed: Observed) -> FileInfo:

@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import hypergeom, mannwhitneyu
 
 from ..data import VoxelShowers
 from .metrics import BinnedEvents
-from .metrics.manifold import drawn_rows
-from .metrics.neighbours import Nearest
-from .metrics.rows import FeatureRows
+from .metrics.memorisation import (
+    MEMORISATION_CANNOT_SEE,
+    Memorisation,
+    MemorisationSettings,
+    memorisation,
+)
+from .metrics.shower_rows import drawn_rows, memorisation_rows
 from .sample import Observed, Sample
 from .suite import Suite
 from .verdict import Finding, Histogram, Score
 
-__all__ = ["Memory", "compare_distances", "memorised"]
+__all__ = ["Memory", "memorised"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -31,13 +34,8 @@ NAME = "training_distance"
 
 _AFFORDABLE = 3e12  # showers times training showers times voxels: minutes of a few cores
 _FEWEST = 500
-_NEAREST = 0.005  # share of all distances among which near copies are looked for
 _SIGNIFICANT = 1e-3
 _KEY = 7  # of the draws of showers that take part
-_CANNOT_SEE = (
-    "whether nearness is copying or smoothness: showers without the truth's graininess lie nearer "
-    "to everything; copies that were turned or rescaled"
-)
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Memory:
     """What the distances to the training showers tell.
 
     Args:
-        scores: p-value, share of near copies, ratio of the median distances.
+        scores: p-value and share of near copies.
         histogram: the distances of both samples.
         findings: near copies, if there are significantly many.
     """
@@ -53,54 +51,6 @@ class Memory:
     scores: tuple[Score, ...]
     histogram: Histogram
     findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True)
-class DistanceTest:
-    """Are some distances smaller than others?
-
-    Args:
-        p_value: chance of so small distances, or so many very small ones, in equal samples.
-        p_all: that of the rank sum of all distances.
-        p_nearest: that of the number of generated showers among the nearest.
-        near_copies: generated showers among the nearest beyond what is expected.
-        ratio: median distance of the generated showers over that of the reference.
-    """
-
-    p_value: float
-    p_all: float
-    p_nearest: float
-    near_copies: float
-    ratio: float
-
-
-def compare_distances(generated: Array, reference: Array) -> DistanceTest:
-    r"""Test whether generated showers lie nearer to the training showers than reference showers.
-
-    Two one-sided tests: the rank sum of Mann and Whitney, which sees a general nearness, and the
-    number of generated showers among the nearest 0.5 % of both samples (hypergeometric), which
-    sees few copies. The p-value of the smaller one is that of the smaller of two independent
-    ones, :math:`1 - (1 - p)^2`; it is uniform for equal samples but for the grain of whole numbers.
-
-    Args:
-        generated: distance of each generated shower to its nearest training shower.
-        reference: the same for independent showers of the truth.
-    """
-    both = np.concatenate([generated, reference])
-    count = max(10, round(_NEAREST * len(both)))
-    nearest = np.argsort(both, kind="stable")[:count]
-    found = int((nearest < len(generated)).sum())
-    law = hypergeom(len(both), len(generated), count)
-    p_nearest = float(law.sf(found) + 0.5 * law.pmf(found))
-    p_all = float(mannwhitneyu(generated, reference, alternative="less").pvalue)
-    medians = np.median(generated), np.median(reference)
-    return DistanceTest(
-        p_value=1 - (1 - min(p_all, p_nearest)) ** 2,
-        p_all=p_all,
-        p_nearest=p_nearest,
-        near_copies=max(0.0, found - float(law.mean())),
-        ratio=float(medians[0] / medians[1]) if medians[1] > 0 else float("nan"),
-    )
 
 
 def memorised(
@@ -113,11 +63,10 @@ def memorised(
     seed: int,
     progress: Progress | None = None,
 ) -> Memory:
-    r"""Compare the distances of generated and reference showers to the training showers.
+    """Compare the distances of generated and reference showers to the training showers.
 
-    Showers are points :math:`\sqrt{e_i / E_\mathrm{inc}}`, in which a voxel counts by its
-    relative error, and the distance is Euclidean: twice the squared one is the energy fraction
-    that differs, in the manner of Hellinger. Weights play no part.
+    See :func:`~.metrics.memorisation.memorisation` for the distance and the tests. Weighted
+    showers are drawn in proportion to their weight.
 
     Args:
         reference: the reference.
@@ -131,109 +80,102 @@ def memorised(
     voxels = reference.sample.geometry.voxels
     affordable = max(_FEWEST, int(_AFFORDABLE / (training.events * voxels)))
     limit = min(suite.memorisation_limit, affordable)
-    searches = [
-        Nearest(_table(o, drawn_rows(o.sample.events, limit, seed, key=_KEY + k), threshold), 1)
-        for k, o in enumerate((reference, generated))
-    ]
-    done = 0
-    for chunk in training.chunks():
-        others = FeatureRows.from_blocks(_points(chunk, threshold))
-        for search in searches:
-            search.add(others, done)
-        done += len(chunk)
-        if progress is not None:
-            progress("distances to the training showers", done, training.events)
-    truth, ours = (np.sqrt(search.square_distance[:, 0]) for search in searches)
-    test = compare_distances(ours, truth)
+    truth, ours = (
+        _table(o, limit, threshold, seed, _KEY + k) for k, o in enumerate((reference, generated))
+    )
+    step = None
+    if progress is not None:
+        told = progress
+
+        def step(done: int) -> None:
+            told("distances to the training showers", done, training.events)
+
+    found = memorisation(
+        ours,
+        truth,
+        training.chunks(),
+        settings=MemorisationSettings(seed=seed),
+        threshold=threshold,
+        progress=step,
+    )
     return Memory(
-        scores=_scores(test, len(truth), len(ours), training),
-        histogram=_histogram(truth, ours),
-        findings=_findings(test, len(ours)),
+        scores=tuple(_scores(found, training)),
+        histogram=_histogram(found.reference_relative, found.generated_relative),
+        findings=_findings(found),
     )
 
 
-def _table(observed: Observed, rows: Array, threshold: float) -> FeatureRows:
-    def chosen() -> Iterator[FloatArray]:
-        start = 0
-        for chunk in observed.sample.chunks():
-            inside = rows[(rows >= start) & (rows < start + len(chunk))] - start
-            start += len(chunk)
-            if len(inside):
-                yield from _points(chunk.select(inside), threshold)
-
-    return FeatureRows.from_blocks(chosen())
+def _table(observed: Observed, limit: int, threshold: float, seed: int, key: int) -> Any:
+    """Draw showers and give their rows; showers with weight in proportion to it."""
+    o = observed.observables
+    rows = drawn_rows(len(o), limit, seed, key=key, weight=o.weight)
+    return memorisation_rows(_some(observed, rows), threshold=threshold)
 
 
-def _points(showers: VoxelShowers, threshold: float) -> Iterator[FloatArray]:
-    step = max(1, (1 << 24) // showers.geometry.voxels)
-    for start in range(0, len(showers), step):
-        part = showers.select(slice(start, start + step))
-        energies = part.energies.astype(np.float64)
-        energies[energies < threshold] = 0
-        energies /= part.incident_energy.astype(np.float64)[:, None]
-        yield np.sqrt(energies, out=energies)
+def _some(observed: Observed, rows: Array) -> Iterator[VoxelShowers]:
+    start = 0
+    for chunk in observed.sample.chunks():
+        inside = rows[(rows >= start) & (rows < start + len(chunk))] - start
+        start += len(chunk)
+        if len(inside):
+            yield chunk.select(inside)
 
 
-def _scores(
-    test: DistanceTest, reference: int, generated: int, training: Sample
-) -> tuple[Score, ...]:
+def _scores(found: Memorisation, training: Sample) -> Iterator[Score]:
+    ours, truth = len(found.generated_rows), len(found.reference_rows)
     protocol = (
-        f"Euclidean distance of the square roots of voxel over incident energy to the nearest of "
-        f"{training.events} training showers, {reference} reference and {generated} generated "
-        "showers; rank sum of all and number among the nearest 0.5 %, the smaller of both "
-        "p-values corrected for being chosen"
+        f"distance to the nearest of {training.events} training showers over that to the "
+        f"{found.neighbours}th nearest, {truth} reference and {ours} generated showers: ranks of "
+        "all, number among the smallest, number below all of the reference; the smallest of the "
+        "three p-values corrected for being chosen"
     )
-    numbers = {
-        "memorisation": ("p-value of memorisation", test.p_value, None, None),
-        "memorisation/near_copies": (
-            "share of near copies of training showers",
-            test.near_copies / generated,
-            0.0,
-            float(np.sqrt(_NEAREST * (reference + generated)) / 2 / generated),
+    share = len(found.near_copies) / ours
+    expected = found.expected_near_copies / ours
+    uniform = "uniform in [0, 1] for independent showers"
+    for name, label, value, error, floor, floor_error, origin in (
+        ("memorisation", "p-value of memorisation", found.p_value, 0.0, None, None, uniform),
+        (
+            "memorisation/near_copies",
+            "share of generated showers nearer to the training than any reference shower",
+            share,
+            (share / ours) ** 0.5,
+            expected,
+            expected * (1 + 1 / ours),
+            "one shower in as many as the reference has",
         ),
-        "memorisation/distance": (
-            "median distance to the training showers over the reference's",
-            test.ratio,
-            1.0,
-            None,
-        ),
-    }
-    return tuple(
-        Score(
+    ):
+        yield Score(
             name=name,
             label=label,
             value=value,
-            error=0.0,
+            error=error,
             floor=floor,
             floor_error=floor_error,
             layer=None,
             unit="",
             protocol=protocol,
             comparable=False,
-            cannot_see=_CANNOT_SEE,
-            floor_from="uniform in [0, 1] for independent showers"
-            if floor is None
-            else "for independent showers",
+            cannot_see=MEMORISATION_CANNOT_SEE,
+            floor_from=origin,
         )
-        for name, (label, value, floor, floor_error) in numbers.items()
-    )
 
 
-def _findings(test: DistanceTest, generated: int) -> tuple[Finding, ...]:
-    if test.p_value >= _SIGNIFICANT:
+def _findings(found: Memorisation) -> tuple[Finding, ...]:
+    if found.p_value >= _SIGNIFICANT:
         return ()
-    significance = float(min(-ndtri(max(test.p_value / 2, 1e-300)), 37.0))
-    if test.p_nearest <= test.p_all:
-        words = (
-            f"about {test.near_copies:.0f} of {generated} generated showers lie as near to a "
-            "training shower as independent ones hardly ever do: near copies"
-        )
-        return (Finding("near_copies", words, significance),)
+    significance = float(min(-ndtri(max(found.p_value / 2, 1e-300)), 37.0))
+    near, ours = len(found.near_copies), len(found.generated_rows)
     words = (
-        f"generated showers lie nearer to the training showers than the reference does (median "
-        f"distance times {test.ratio:.3f}): copied in part, or smoother than the truth"
+        f"generated showers lie nearer to single training showers than independent ones do "
+        f"(p = {found.p_value:.1g})"
     )
-    return (Finding("nearness", words, significance),)
+    if near > 5 * found.expected_near_copies + 5:
+        words = (
+            f"{near} of {ours} generated showers are near copies of training showers, nearer than "
+            f"any of {len(found.reference_rows)} reference showers (rows "
+            f"{', '.join(map(str, found.near_copies[:5].tolist()))}, ...)"
+        )
+    return (Finding("near_copies", words, significance),)
 
 
 def _histogram(reference: FloatArray, generated: FloatArray) -> Histogram:
@@ -244,7 +186,7 @@ def _histogram(reference: FloatArray, generated: FloatArray) -> Histogram:
     error = [np.sqrt(b.variances[1:-1]) / (b.sums[1:-1].sum() * np.diff(edges)) for b in binned]
     return Histogram(
         name=NAME,
-        label="distance to the nearest training shower",
+        label="distance to the nearest training shower over that to the 5th nearest",
         unit="",
         layer=None,
         edges=tuple(edges.tolist()),
@@ -257,5 +199,5 @@ def _histogram(reference: FloatArray, generated: FloatArray) -> Histogram:
         log_x=False,
         log_y=True,
         separation=None,
-        cannot_see=_CANNOT_SEE,
+        cannot_see=MEMORISATION_CANNOT_SEE,
     )

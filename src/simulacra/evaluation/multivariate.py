@@ -20,8 +20,6 @@ from .metrics.kernel_distance import (
 from .metrics.manifold import (
     MANIFOLD_CANNOT_SEE,
     ManifoldSettings,
-    drawn_rows,
-    manifold_rows,
     manifold_scores,
 )
 from .metrics.physics_distance import (
@@ -30,6 +28,7 @@ from .metrics.physics_distance import (
     frechet_physics_distance,
 )
 from .metrics.rows import FeatureRows
+from .metrics.shower_rows import drawn_rows, manifold_rows
 from .observables import high_level_inputs, tiles
 from .regions import Region
 from .sample import Observed
