@@ -9,12 +9,14 @@ from dataclasses import replace
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from synthetic_verdicts import toy_verdict
 
 from simulacra.data import Geometry
 from simulacra.errors import RangeError
 from simulacra.evaluation import plots
-from simulacra.evaluation.verdict import Histogram, MeanImage
+from simulacra.evaluation.plots import Point
+from simulacra.evaluation.verdict import Histogram, Matrix, MeanImage, Profile
 
 VERDICT = toy_verdict()
 GEOMETRY = Geometry.from_dict(dict(VERDICT.geometry))
@@ -168,6 +170,150 @@ def test_curves_need_data():
     with pytest.raises(RangeError):
         plots.training_curves([("epoch", [1, 2])])
     assert len(plots.roc(VERDICT.curves, ["a", "b"]).axes[0].lines) == 3
+
+
+PROFILE = Profile(
+    name="p", label="mean", unit="MeV", x_label="depth", x_unit="mm", edges=(0.0, 1.0, 2.0, 3.0),
+    reference=(2.0, 4.0, math.nan), reference_error=(0.2, 0.2, math.nan),
+    generated=(2.2, 4.0, 1.0), generated_error=(0.1, 0.1, 0.1), log_x=False, log_y=False,
+    note="", cannot_see="",
+)  # fmt: skip
+
+
+def test_profiles_are_the_verdicts_numbers_with_errors_and_ratio():
+    above, below = plots.profile([PROFILE], ["mine"]).axes
+    assert any(np.array_equal(v, PROFILE.generated) for v in stairs(above, plots.COLOURS[0]))
+    ratio = stairs(below, plots.COLOURS[0])[0]
+    assert np.allclose(ratio, [1.1, 1.0, math.nan], equal_nan=True)
+    assert below.get_xlabel() == "depth [mm]"
+    assert above.get_title(loc="left") == "mean [MeV]"
+    band = next(p for p in above.patches if p.get_fill() and p.get_alpha() == 0.3).get_data()
+    assert np.allclose(band.values[:2], [2.2, 4.2])  # reference + 0.2
+    assert np.allclose(band.baseline[:2], [1.8, 3.8])
+
+
+@pytest.mark.parametrize(
+    ("factor", "half"), [(1.001, 0.02), (1.03, 0.05), (1.15, 0.2), (1.3, 0.5), (9.0, 0.5)]
+)
+def test_the_panel_of_ratios_is_as_wide_as_it_must_be(factor, half):
+    generated = tuple(factor * value for value in (2.0, 4.0, 1.0))
+    below = plots.profile([replace(PROFILE, generated=generated)], ["x"]).axes[1]
+    assert below.get_ylim() == pytest.approx((1 - half, 1 + half))
+    marks = [line for line in below.lines if line.get_marker() == "^"]
+    assert bool(marks) == (factor == 9.0)
+
+
+def test_bins_outside_a_narrow_panel_of_ratios_are_marked():
+    bins = 40
+    many = replace(
+        PROFILE, edges=tuple(map(float, range(bins + 1))), reference=(1.0,) * bins,
+        reference_error=(0.01,) * bins, generated=(1.001,) * (bins - 1) + (1.3,),
+        generated_error=(0.01,) * bins,
+    )  # fmt: skip
+    below = plots.profile([many], ["x"]).axes[1]
+    assert below.get_ylim() == pytest.approx((0.98, 1.02))
+    marks = [line for line in below.lines if line.get_marker() == "^"]
+    assert [list(mark.get_xdata()) for mark in marks] == [[bins - 0.5]]
+    assert 1.0 < marks[0].get_ydata()[0] < 1.02
+
+
+def test_empty_bins_at_the_ends_are_not_shown():
+    ends = replace(PROFILE, reference=(0.0, 2.0, 0.0), generated=(0.0, 2.0, math.nan))
+    assert plots.profile([ends], ["x"]).axes[0].get_xlim() == (1.0, 2.0)
+
+
+def test_profiles_bear_odd_numbers_and_refuse_other_bins():
+    nothing = (math.nan,) * 3
+    empty = replace(PROFILE, reference=nothing, generated=nothing, log_y=True, log_x=True)
+    assert plots.png(plots.profile([empty], ["$x"]))
+    negative = replace(PROFILE, reference=(-1.0, 0.0, 1.0), log_y=True, edges=(1.0, 2.0, 4.0, 9.0))
+    assert plots.png(plots.profile([replace(negative, log_x=True)], ["x"]))
+    zeros = replace(PROFILE, reference=(0.0,) * 3, generated=(0.0,) * 3)
+    assert plots.png(plots.profile([zeros], ["x"]))
+    with pytest.raises(RangeError, match="expected the bins"):
+        plots.profile([PROFILE, negative], ["a", "b"])
+    with pytest.raises(RangeError, match="at least one"):
+        plots.profile([], [])
+
+
+def test_matrices_show_both_tables_and_their_difference():
+    table = Matrix("m", "correlation", ("a", "b"), ((1.0, 0.2), (0.2, 1.0)),
+                   ((1.0, 0.5), (0.5, 1.0)), "")  # fmt: skip
+    figure = plots.matrices(table, "mine")
+    first, second, third = (axis.images[0] for axis in figure.axes[:3])
+    assert np.array_equal(first.get_array(), table.reference)
+    assert np.array_equal(second.get_array(), table.generated)
+    assert np.allclose(third.get_array(), [[0, 0.3], [0.3, 0]])
+    assert first.get_clim() == second.get_clim() == (-1, 1)
+    assert third.get_clim() == pytest.approx((-0.3, 0.3))
+    large = tuple(tuple(float(3 * i + j) for j in range(45)) for i in range(45))
+    names = tuple(f"$layer_{n}" for n in range(45))
+    many = plots.matrices(Matrix("m", "x", names, large, large, ""), "y")
+    assert len(many.axes[0].get_xticks()) <= 12
+    assert plots.png(many)
+    odd = Matrix("m", "x", ("a",), ((math.nan,),), ((math.nan,),), "")
+    assert plots.png(plots.matrices(odd, "y"))
+
+
+FIELD = [
+    Point("CaloX", 10.0, 0.7, 0.01, "GPU"),
+    Point("CaloX", 900.0, 0.7, 0.01, "CPU"),
+    Point("CaloY", 11.0, 0.7, math.nan, "GPU"),
+]
+MINE = Point("mine", 1.0, 0.6, 0.02, "CPU", 0)
+
+
+def labels(figure):
+    return {text.get_text(): text for text in figure.axes[0].texts}
+
+
+def test_quality_stands_at_its_time_and_every_submission_is_named_once():
+    figure = plots.pareto([*FIELD, MINE], quality="AUC", floor=0.5, background="published")
+    axis = figure.axes[0]
+    assert axis.get_xscale() == "log"
+    points = {
+        (float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+        for line in axis.lines
+        if len(line.get_xdata()) == 1
+    }
+    assert {(10.0, 0.7), (900.0, 0.7), (11.0, 0.7), (1.0, 0.6)} <= points
+    assert set(labels(figure)) == {"CaloX", "CaloY"}
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"mine", "published", "CPU", "GPU", "full simulation (floor)"} == set(legend)
+
+
+def test_labels_do_not_lie_on_each_other_and_stay_in_the_frame():
+    crowd = [Point(f"submission {n}", 10.0 + n / 50, 0.99, 0.001, "GPU") for n in range(16)]
+    figure = plots.pareto([*crowd, MINE], quality="AUC")
+    plots.png(figure)  # draws, so that texts have places
+    boxes = [Text.get_window_extent(text) for text in labels(figure).values()]  # without lines
+    frame = figure.axes[0].bbox
+    assert len(boxes) == 16
+    for number, box in enumerate(boxes):
+        assert frame.x0 <= box.x0
+        assert box.x1 <= frame.x1
+        assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in boxes[:number])
+
+
+def test_times_not_stated_are_lines_and_values_below_zero_left_out():
+    untimed = replace(MINE, milliseconds=math.nan, hardware="unstated")
+    figure = plots.pareto([*FIELD, untimed], quality="AUC")
+    flat = [line for line in figure.axes[0].lines if list(line.get_ydata()) == [0.6, 0.6]]
+    assert len(flat) == 1
+    assert any("time not stated" in t.get_text() for t in figure.legends[0].get_texts())
+    below = [replace(MINE, value=-1.0), replace(MINE, label="other", sample=1)]
+    drawn = plots.pareto(below, quality="KPD", logarithmic=True)
+    assert drawn.legends[0].get_texts()[0].get_text() == "other"
+    with pytest.raises(RangeError, match="at least one point"):
+        plots.pareto([replace(MINE, value=-1.0)], quality="KPD", logarithmic=True)
+    with pytest.raises(RangeError, match="at least one point"):
+        plots.pareto([], quality="AUC")
+
+
+@pytest.mark.parametrize("name", ["$x", "_hidden", "<b>" * 40, "\\frac{"])
+def test_names_in_the_picture_of_quality_are_no_mathematics(name):
+    figure = plots.pareto([replace(MINE, label=name), replace(FIELD[0], label=name)], quality=name)
+    assert plots.svg(figure)
 
 
 def test_matplotlib_is_left_as_it_was():

@@ -63,7 +63,9 @@ def test_numbers_are_those_of_the_source(dataset, name, column, value, error):
 
 def test_every_quantity_is_a_published_column():
     for dataset in DATASETS:
-        assert all(q.column in published(dataset)[0].numbers for q in QUANTITIES)
+        numbers = published(dataset)[0].numbers
+        assert all(q.column in numbers for q in QUANTITIES)
+        assert not any(column.endswith("_error") for column in numbers)
     assert len({q.column for q in QUANTITIES}) == len(QUANTITIES)
 
 
@@ -244,6 +246,14 @@ def test_a_single_score_may_be_not_comparable():
     ranks = {p.quantity.column: p.rank for p in found.places if p.quantity.kind == "distance"}
     assert ranks["fpd_x1e3"] is None
     assert ranks["kpd_x1e3"] is not None
+
+
+def test_scores_of_regions_do_not_decide_whether_the_whole_compares():
+    whole = score("fpd", 1e-3, comparable=True)
+    found = standing(with_scores(whole, replace(whole, name="fpd@energy-0", comparable=False)))
+    place = found.place("fpd_x1e3") if found else None
+    assert place is not None
+    assert place.rank is not None
 
 
 def test_times_and_sizes_have_places_too():

@@ -45,6 +45,7 @@ def profile(profiles: Sequence[Profile], labels: Sequence[str]) -> Figure:
     ratios = [over(np.asarray(p.generated), reference) for p in profiles]
     with style():
         figure, above, below = two_panels()
+        figure.subplots_adjust(top=0.92)  # for the title
         _band(above, edges, reference, error, INK, "reference")
         reference_ratio(below, edges, over(error, reference))
         limits = _ratio_limits(ratios)
@@ -52,7 +53,7 @@ def profile(profiles: Sequence[Profile], labels: Sequence[str]) -> Figure:
             spread = np.asarray(one.generated_error)
             _band(above, edges, np.asarray(one.generated), spread, colour, plain_text(label))
             ratio_step(below, edges, ratio, over(spread, reference), colour, limits)
-        _frame(above, below, first, limits)
+        _frame(above, below, profiles, limits)
         _room(above, [reference, *(np.asarray(p.generated) for p in profiles)])
         above.legend(loc="upper right", handlelength=1.4)
     return figure
@@ -105,9 +106,12 @@ def _ratio_limits(ratios: Sequence[Array]) -> tuple[float, float]:
     return 1 - half, 1 + half
 
 
-def _frame(above: Axes, below: Axes, first: Profile, limits: tuple[float, float]) -> None:
+def _frame(
+    above: Axes, below: Axes, profiles: Sequence[Profile], limits: tuple[float, float]
+) -> None:
+    first = profiles[0]
     below.set_xlabel(_with_unit(first.x_label, first.x_unit))
-    above.set_ylabel(_with_unit(first.label, first.unit))
+    above.set_title(_with_unit(first.label, first.unit), loc="left", fontsize=9.5, pad=5)
     below.set_ylabel("gen. / ref.")
     below.set_ylim(*limits)
     below.set_yticks([limits[0], 1.0, limits[1]])
@@ -115,10 +119,20 @@ def _frame(above: Axes, below: Axes, first: Profile, limits: tuple[float, float]
     if first.log_x and first.edges[0] > 0:
         below.set_xscale("log")
         label_decades(below.xaxis)
-    above.set_xlim(first.edges[0], first.edges[-1])
+    above.set_xlim(*_filled_range(profiles))
     if first.log_y and any(value > 0 for value in first.reference):
         above.set_yscale("log")
         label_decades(above.yaxis)
+
+
+def _filled_range(profiles: Sequence[Profile]) -> tuple[float, float]:
+    """Return the edges between which some sample has a value that is not 0."""
+    first = profiles[0]
+    values = np.array([first.reference, *(p.generated for p in profiles)], float)
+    places = np.flatnonzero((np.isfinite(values) & (values != 0)).any(axis=0))
+    if not places.size:
+        return first.edges[0], first.edges[-1]
+    return first.edges[places[0]], first.edges[places[-1] + 1]
 
 
 def _room(axis: Axes, samples: Sequence[Array]) -> None:

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from ..verdict import Score, Verdict
 from ..wording import excess, quantity
 
-__all__ = ["Cell", "Gauge", "away", "find_score", "is_regional", "kind_of", "main_aucs"]
+__all__ = [
+    "Cell",
+    "Gauge",
+    "away",
+    "find_score",
+    "is_regional",
+    "kind_of",
+    "main_aucs",
+    "own_posterior",
+]
 
 _EITHER_WAY = frozenset({"precision", "recall", "density", "coverage"})
 _HIGHER_IS_BETTER = frozenset({"log_posterior"})
@@ -137,6 +146,11 @@ def is_regional(score: Score) -> bool:
 def find_score(verdict: Verdict, name: str) -> Score | None:
     """Return a verdict's score of that name, or None."""
     return next((score for score in verdict.scores if score.name == name), None)
+
+
+def own_posterior(verdict: Verdict) -> Score | None:
+    """Return the log-posterior of a verdict's own model, which stands under the model's name."""
+    return next((s for s in verdict.scores if kind_of(s.name) == "log_posterior"), None)
 
 
 def main_aucs(scores: Sequence[Score]) -> list[Score]:

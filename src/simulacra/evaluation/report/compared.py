@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..published import QUANTITIES, Quantity, follows_protocol, own_value
 from ..verdict import Score, Verdict
 from ..wording import quantity
-from .cells import Cell, find_score, is_regional, kind_of
+from .cells import Cell, find_score, is_regional, kind_of, own_posterior
 from .pictures import first_of_each
 
 __all__ = ["SIGNIFICANT", "ComparedCell", "ComparedRow", "best_of", "compared"]
@@ -18,10 +18,11 @@ __all__ = ["SIGNIFICANT", "ComparedCell", "ComparedRow", "best_of", "compared"]
 SIGNIFICANT = 3.0
 """Combined standard deviations from which one sample counts as better than another."""
 
-_KINDS = ("auc", "auc_calibrated", "jsd", "fpd", "kpd", "precision", "recall", "density",
-          "coverage", "memorisation", "log_posterior")  # fmt: skip
+_OBSERVABLE = frozenset({"separation", "wasserstein", "kolmogorov_smirnov"})
 _NEAREST_FLOOR = frozenset({"precision", "recall", "density", "coverage"})
-_UNRANKED = frozenset({"memorisation"})
+_LOWER_IS_BETTER = frozenset({"auc", "auc_calibrated", "jsd", "fpd", "kpd", "response",
+                              "linearity", "resolution", "layer_correlation"})  # fmt: skip
+_POSTERIOR = "log_posterior"
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,12 @@ def compared(verdicts: Sequence[Verdict]) -> list[ComparedRow]:
     """
     rows = []
     for score in first_of_each(verdicts, lambda v: v.scores):
-        if kind_of(score.name) in _KINDS and not is_regional(score):
+        if kind_of(score.name) not in (*_OBSERVABLE, _POSTERIOR) and not is_regional(score):
             scores = [find_score(verdict, score.name) for verdict in verdicts]
-            best = best_of(scores)
-            cells = tuple(_score_cell(s, n == best) for n, s in enumerate(scores))
-            rows.append(ComparedRow(score.name, score.label, cells))
+            rows.append(_score_row(score.name, score.label, scores))
+    posteriors = [own_posterior(verdict) for verdict in verdicts]
+    if any(posteriors):
+        rows.append(_score_row(_POSTERIOR, "mean log-posterior among these models", posteriors))
     return rows + [row for q in QUANTITIES if (row := _quantity_row(verdicts, q)) is not None]
 
 
@@ -87,7 +89,8 @@ def best_of(scores: Sequence[Score | None]) -> int | None:
         scores: the same score of each sample; None where one does not have it.
     """
     known = [(n, s) for n, s in enumerate(scores) if s is not None and math.isfinite(s.value)]
-    if not known or kind_of(known[0][1].name) in _UNRANKED:
+    kinds = {kind_of(score.name) for _, score in known}
+    if not kinds <= _NEAREST_FLOOR | _LOWER_IS_BETTER | {_POSTERIOR}:
         return None
     return _winner([(n, _badness(s), s.error) for n, s in known])
 
@@ -111,7 +114,13 @@ def _badness(score: Score) -> float:
     kind = kind_of(score.name)
     if kind in _NEAREST_FLOOR:
         return abs(score.value - (score.floor if score.floor is not None else 1.0))
-    return -score.value if kind == "log_posterior" else score.value
+    return -score.value if kind == _POSTERIOR else score.value
+
+
+def _score_row(name: str, label: str, scores: Sequence[Score | None]) -> ComparedRow:
+    best = best_of(scores)
+    cells = tuple(_score_cell(s, n == best) for n, s in enumerate(scores))
+    return ComparedRow(name, label, cells)
 
 
 def _score_cell(score: Score | None, best: bool) -> ComparedCell:

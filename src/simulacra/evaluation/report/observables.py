@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import plots
@@ -32,7 +33,6 @@ _OPEN_LAYERS = 3  # shown at once where a quantity has many layers
 _MORE_LAYERS = 3  # further ones behind a fold
 _FEW_LAYERS = 8  # detectors with at most this many layers are shown whole
 _MOST_HISTOGRAMS = 90
-_MOST_PROFILES = 16
 _ROWS = 24  # rows of the overview picture
 
 
@@ -63,15 +63,21 @@ def observables(verdicts: Sequence[Verdict], names: Sequence[str]) -> list[Famil
 
 
 def profiles(verdicts: Sequence[Verdict], names: Sequence[str]) -> Family:
-    """Every profile, over all samples that have it in the same bins."""
-    found = first_of_each(verdicts, lambda v: v.profiles)
-    shown, folded, left_out = selection(found, _MOST_PROFILES, _MOST_PROFILES)
-    return Family(
-        "Profiles",
-        [p for one in shown for p in _profile_pictures(one.name, verdicts, names)],
-        [p for one in folded for p in _profile_pictures(one.name, verdicts, names)],
-        left_out,
-    )
+    """Profiles over all samples that have them in the same bins; of many layers a selection."""
+    grouped: dict[str, list[Profile]] = {}
+    for one in first_of_each(verdicts, lambda v: v.profiles):
+        grouped.setdefault(one.name.split("/")[0], []).append(one)
+    family = Family("Profiles")
+    for group in grouped.values():
+        shown, folded, _ = selection(group, _OPEN_LAYERS, _MORE_LAYERS, whole=_FEW_LAYERS)
+        family.shown.extend(
+            p for one in shown for p in _profile_pictures(one.name, verdicts, names)
+        )
+        family.folded.extend(
+            p for one in folded for p in _profile_pictures(one.name, verdicts, names)
+        )
+    drawn = len(family.shown) + len(family.folded)
+    return replace(family, left_out=max(0, sum(map(len, grouped.values())) - drawn))
 
 
 def correlations(verdicts: Sequence[Verdict], names: Sequence[str]) -> list[Picture]:
@@ -140,7 +146,8 @@ def _pictures(
     ]
     for pairs in _by_bins(having):
         histograms, labels = [h for h, _ in pairs], [label for _, label in pairs]
-        what = histograms[0].name.replace("_", " ").replace("/", " of layer ")
+        joint = " of layer " if histograms[0].layer is not None else ", "
+        what = histograms[0].name.replace("_", " ").replace("/", joint)
         yield as_png(
             _distances(histograms, labels) if of_training else plots.observable(histograms, labels),
             f"Histogram of {what}: reference and {', '.join(labels)} as step lines with error "

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..verdict import Score, Verdict
-from .cells import Cell, find_score, is_regional, kind_of
+from .cells import Cell, find_score, is_regional, kind_of, own_posterior
 from .pictures import first_of_each
 from .words import family_title, lower
 
 __all__ = ["classifier_table", "distance_table", "score_table"]
 
-_CLASSIFIER_COLUMNS = ("auc", "auc_calibrated", "jsd", "log_posterior")
+_CLASSIFIER_COLUMNS = ("auc", "auc_calibrated", "jsd")
 _DISTANCES = ("fpd", "kpd", "precision", "recall", "density", "coverage")
 
 
@@ -61,10 +61,12 @@ def classifier_table(verdicts: Sequence[Verdict], names: Sequence[str]) -> list[
 
 
 def distance_table(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """FPD, KPD and neighbours: one row each, one column per sample."""
+    """FPD, KPD, neighbours and log-posterior: one row each, one column per sample."""
     rows = []
-    for name in _DISTANCES:
+    for name in (*_DISTANCES, "log_posterior"):
         cells = [Cell(find_score(verdict, name)) for verdict in verdicts]
+        if name == "log_posterior":  # each sample has its own
+            cells = [Cell(own_posterior(verdict)) for verdict in verdicts]
         first = next((cell.score for cell in cells if cell.score), None)
         if first is not None:
             rows.append({"score": first, "cells": cells})

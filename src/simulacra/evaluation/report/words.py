@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 (Greek letters are written as they are)
 """What a page says about verdicts in words: names, headlines, speed, files, titles of families."""
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from .cells import Cell, Gauge, away, find_score, is_regional, kind_of, main_auc
 
 __all__ = [
     "FAMILIES",
-    "LOOKED_FOR",
-    "SIGNIFICANT",
     "entry",
     "family_title",
     "lower",
@@ -25,6 +24,7 @@ __all__ = [
 
 FAMILIES = {
     "total_energy_ratio": "Energy response",
+    "total_energy_ratio_at": "Energy response at each incident energy",
     "layer_energy": "Energy per layer",
     "centre_eta": "Centre of energy in η, per layer",
     "centre_phi": "Centre of energy in φ, per layer",
@@ -50,16 +50,6 @@ FAMILIES = {
 _OWN_MS = ("ms_per_shower", "milliseconds_per_shower")
 _FULL_MS = ("full_simulation_ms_per_shower", "full_simulation_milliseconds_per_shower")
 _OPEN_FINDINGS = 5
-
-SIGNIFICANT = 4.5
-"""Standard deviations from which a fault is named."""
-
-LOOKED_FOR = (
-    "energy scale of each layer and of the sum; resolution; layers turned against the others; "
-    "radial order; numbers of voxels above the threshold; rates of empty layers; missing incident "
-    "energies; copies of training showers and of each other"
-)
-"""What can be named, in words."""
 
 _OF_CLASSIFIERS = frozenset({"auc", "auc_calibrated", "jsd", "log_posterior"})
 
@@ -148,13 +138,21 @@ def _sentence(aucs: Sequence[Score]) -> str:
 
 
 def _findings(verdict: Verdict) -> dict[str, Any]:
-    found = sorted(verdict.findings, key=lambda f: -f.significance)
+    from ..findings import CERTAIN, FALSE_ALARMS, LOOKED_FOR  # slow to import
+
+    found = [
+        (
+            f.sentence[:1].upper() + f.sentence[1:],
+            "certain" if f.significance >= CERTAIN else f"{f.significance:.3g} σ",
+        )
+        for f in sorted(verdict.findings, key=lambda f: -f.significance)
+    ]
     return {
         "shown": found[:_OPEN_FINDINGS],
         "folded": found[_OPEN_FINDINGS:],
         "looked": bool(found or verdict.profiles or verdict.matrices),
         "looked_for": LOOKED_FOR,
-        "threshold": SIGNIFICANT,
+        "false_alarms": f"1 in {1 / FALSE_ALARMS:,.0f}",
     }
 
 
@@ -201,8 +199,9 @@ def _file(info: FileInfo) -> dict[str, Any]:
     return {"info": info, "facts": facts(info.provenance)}
 
 
-def _classifier(record: ClassifierRecord) -> tuple[ClassifierRecord, Any, str]:
-    return record, facts(record.settings), ", ".join(f"{auc:.4f}" for auc in record.fold_aucs)
+def _classifier(record: ClassifierRecord) -> tuple[ClassifierRecord, Any, list[str]]:
+    lists = (record.fold_aucs, record.fold_calibrated_aucs, record.fold_jsds)
+    return record, facts(record.settings), [", ".join(f"{x:.4f}" for x in one) for one in lists]
 
 
 def _speed(timing: Mapping[str, Any] | None, origin: Mapping[str, Any]) -> dict[str, str]:
