@@ -28,7 +28,8 @@ FLAGS = {
         "--shard --spectrum --workers -n model"
     ),
     "simulate": (
-        "--energy --json --out --particle --seed --set --shard --tables --workers -n calorimeter"
+        "--energy --executor --json --out --particle --seed --set --shard --tables --workers -n "
+        "calorimeter"
     ),
     "train": "--data --device --geometry --out --resume --seed --set recipe",
 }

@@ -16,7 +16,7 @@ NOTEBOOKS = ROOT / "docs" / "notebooks"
 
 FLOORS = [
     "errors", "units", "config", "random", "batch", "execute", "workforce",
-    "data", "preprocess", "nets", "paths", "samplers", "generative", "classify", "train",
+    "data", "simulate", "preprocess", "nets", "paths", "samplers", "generative", "classify", "train",
     "artifact", "evaluation", "tasks", "cli",
 ]  # fmt: skip
 

@@ -158,3 +158,29 @@ def test_plates_stand_one_behind_the_other():
     assert second["position"] == [0.0, 0.0, pytest.approx(0.7)]
     assert second["role"] == "record_deposits"
     assert world["box"][2] / 2 > 4.8
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments_nothing_is_lost(geant4, tmp_path, monkeypatch):
+    """Each time, what was finished stays; at the end the file is that of an undisturbed run."""
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    out = tmp_path / "out.hdf5"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    pieces = out.with_name("out.hdf5.pieces")
+    kept: set[str] = set()
+    for wait in np.random.default_rng(3).uniform(0.5, 4.0, 20):
+        process = subprocess.Popen([sys.executable, script, out], env=environment)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if out.exists():
+            break
+        now = {path.name for path in pieces.glob("[0-9]*.npz")}
+        assert kept <= now
+        kept = now
+    monkeypatch.setattr("simulacra.simulate.pieces._LEAST_EVENTS", 3)
+    _simulate(out, events=240)
+    _simulate(tmp_path / "whole.hdf5", events=240)
+    _assert_same(tmp_path / "whole.hdf5", out)
+    assert not pieces.exists()

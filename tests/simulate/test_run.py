@@ -21,7 +21,15 @@ from simulacra.errors import (
     SimulationError,
 )
 from simulacra.execute import Shard
-from simulacra.simulate import Setup, Tables, preset, run, simulate_to_file
+from simulacra.simulate import (
+    Setup,
+    Tables,
+    holds_cells,
+    merge_cells,
+    preset,
+    run,
+    simulate_to_file,
+)
 from simulacra.tasks.calorimeter import merge_showers
 
 
@@ -149,6 +157,40 @@ def test_grids_are_written_layer_by_layer(tmp_path):
         assert file.attrs["width_mm"] == 480.0
     with h5py.File(tmp_path / "ams.hdf5") as file:
         assert file["showers"].shape == (40, 18, 72)
+
+
+def test_shards_of_grids_merge_to_the_whole(tmp_path):
+    setup = preset("calogan")
+    _simulate(tmp_path / "whole.hdf5", setup=setup)
+    parts = [tmp_path / f"part-{i}.hdf5" for i in range(3)]
+    for i, part in enumerate(parts):
+        _simulate(part, setup=setup, shard=Shard(i, 3))
+    assert merge_cells(tmp_path / "merged.hdf5", [parts[2], parts[0], parts[1]]) == 40
+    with h5py.File(tmp_path / "whole.hdf5") as whole, h5py.File(tmp_path / "merged.hdf5") as merged:
+        assert set(whole) == set(merged)
+        assert all(np.array_equal(whole[name], merged[name]) for name in whole)
+        assert merged.attrs["shard"] == "0/1"
+    assert holds_cells(parts[0])
+    assert not holds_cells(tmp_path / "nowhere")
+
+
+def test_shards_of_grids_that_do_not_fit_are_refused(tmp_path):
+    setup = preset("calogan")
+    for i in range(3):
+        _simulate(tmp_path / f"{i}.hdf5", setup=setup, shard=Shard(i, 3))
+    _simulate(tmp_path / "other.hdf5", setup=setup, shard=Shard(1, 3), seed=2)
+    _simulate(tmp_path / "rings.hdf5")
+    first, second, third = (tmp_path / f"{i}.hdf5" for i in range(3))
+    for parts, told in (
+        ([first, tmp_path / "other.hdf5", third], "different runs"),
+        ([first, third], "leave a gap"),
+        ([first, second], "a shard is missing"),
+        ([first, first, second, third], "overlap"),
+        ([first, tmp_path / "rings.hdf5"], "no file of cells"),
+    ):
+        with pytest.raises(FileFormatError, match=told):
+            merge_cells(tmp_path / "out.hdf5", parts)
+    assert not (tmp_path / "out.hdf5").exists()
 
 
 def test_hadrons_with_rendered_tables_are_called_approximate(tmp_path, monkeypatch):

@@ -25,6 +25,8 @@ def merge(
 
         typer.echo(f"{out}: {merge_events(out, parts)} events")
         return
+    from ..simulate import holds_cells, merge_cells
     from ..tasks.calorimeter import merge_showers
 
-    typer.echo(f"{out}: {merge_showers(out, parts)} showers")
+    merge = merge_cells if holds_cells(parts[0]) else merge_showers
+    typer.echo(f"{out}: {merge(out, parts)} showers")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,16 @@ from typing import Any
 import h5py
 from numpy.typing import NDArray
 
-from ..errors import RangeError
+from ..data.sink import Hdf5Sink
+from ..errors import FileFormatError, RangeError
 from ..execute import atomic_path
 from .voxels import Voxels
 
-__all__ = ["CellShowers", "write_cells"]
+__all__ = ["CellShowers", "holds_cells", "merge_cells", "write_cells"]
 
 Array = NDArray[Any]
 
+_FORMAT = "cells"
 _ROWS_PER_CHUNK = 256
 
 
@@ -63,20 +66,96 @@ def write_cells(
         OutputError: if the file cannot be written.
     """
     written = 0
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_path(path) as temporary, Hdf5Sink(temporary) as sink:
+        file = sink.file
         for part in parts:
             columns = {"incident_energies": part.incident_energy[:, None], **part.conditions}
             for name, array in {**columns, **_by_layer(voxels, part.energies)}.items():
                 _append(file, name, array)
+            sink.check()
             written += len(part.energies)
         if not written:
             raise RangeError(f"{path}: there are no showers to write; expected at least one.")
-        file.attrs.update({name: value for name, value in attributes.items()})
+        file.attrs.update(attributes)
+        file.attrs["format"] = _FORMAT
         file.attrs["units"] = "MeV, mm, rad"
         file.attrs["layer_z_min_mm"] = voxels.edges[:-1]
         file.attrs["layer_z_max_mm"] = voxels.edges[1:]
         file.attrs["width_mm"] = voxels.width
     return written
+
+
+def holds_cells(path: Path | str) -> bool:
+    """Tell if a file was written by :func:`write_cells`; False for anything else."""
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("format") == _FORMAT)
+    except (OSError, RuntimeError):
+        return False
+
+
+def merge_cells(path: Path | str, parts: Sequence[Path | str]) -> int:
+    """Join shards of one run, in any order, without loading them.
+
+    Args:
+        path: the file to write.
+        parts: every shard of the run.
+
+    Returns:
+        The number of showers written.
+
+    Raises:
+        FileFormatError: if the shards are of different runs, one is missing, or two overlap.
+        OutputError: if the file cannot be written.
+    """
+    with ExitStack() as stack:
+        files = [stack.enter_context(_opened(Path(part))) for part in parts]
+        files = _in_order(files)
+        with atomic_path(path) as temporary, Hdf5Sink(temporary) as sink:
+            whole = sink.file
+            for file in files:
+                for name, dataset in file.items():
+                    for start in range(0, len(dataset), _ROWS_PER_CHUNK):
+                        _append(whole, name, dataset[start : start + _ROWS_PER_CHUNK])
+                    sink.check()
+            whole.attrs.update({**files[0].attrs, "first_event": 0, "shard": "0/1"})
+            return len(whole["incident_energies"])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    if not holds_cells(path):
+        raise FileFormatError(
+            f"{path}: is no file of cells that `simulacra simulate` has written, like the others."
+        )
+    with h5py.File(path, "r") as file:
+        yield file
+
+
+def _in_order(files: list[h5py.File]) -> list[h5py.File]:
+    """Sort shards, and refuse what is not exactly one whole run."""
+    if len({file.attrs["run"] for file in files}) > 1:
+        raise FileFormatError(
+            "merge: the files belong to different runs (other setup, seed or number); only shards "
+            "of one run can be joined."
+        )
+    files = sorted(files, key=lambda file: int(file.attrs["first_event"]))
+    expected = 0
+    for file in files:
+        first = int(file.attrs["first_event"])
+        if first != expected:
+            what = "overlap" if first < expected else "leave a gap"
+            raise FileFormatError(
+                f"merge: the shards {what}: {Path(file.filename).name} begins with event {first}, "
+                f"expected {expected}."
+            )
+        expected += len(file["incident_energies"])
+    total = int(files[0].attrs["events_of_run"])
+    if expected != total:
+        raise FileFormatError(
+            f"merge: the shards hold {expected} of the run's {total} showers; a shard is missing."
+        )
+    return files
 
 
 def _by_layer(voxels: Voxels, energies: Array) -> dict[str, Array]:
