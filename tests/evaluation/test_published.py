@@ -249,9 +249,12 @@ def test_a_single_score_may_be_not_comparable():
 
 
 def test_scores_of_regions_do_not_decide_whether_the_whole_compares():
-    whole = score("fpd", 1e-3, comparable=True)
-    found = standing(with_scores(whole, replace(whole, name="fpd@energy-0", comparable=False)))
-    place = found.place("fpd_x1e3") if found else None
+    whole = [
+        score(f"separation/sparsity/{layer}", 1e-3, comparable=True) for layer in (0, 1, 2, 3, 12)
+    ]
+    parts = [replace(s, name=f"{s.name}@energy-0", comparable=False) for s in whole]
+    found = standing(with_scores(*whole, *parts))
+    place = found.place("sparsity_mean_x1e3") if found else None
     assert place is not None
     assert place.rank is not None
 
