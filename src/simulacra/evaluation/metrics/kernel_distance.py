@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ...config import Config
+from ...random import Stream, generator
 from .moments import checked_features, drawing_probability, noise
 
 __all__ = [
@@ -29,6 +30,7 @@ KERNEL_CANNOT_SEE = (
     "batches of 10,000 showers), single voxels"
 )
 
+_SPREAD_ROWS = 2000  # reference showers behind the spread of the floor
 _ROWS = 1024  # showers of a block: its part of a kernel matrix stays in the cache
 
 
@@ -102,7 +104,8 @@ def kernel_physics_distance(
     **Floor.** The estimate is unbiased for the samples that the batches are drawn from, and these
     differ by chance. The floor is that difference in closed form, with averages over different
     reference showers: :math:`(1/N + 1/M)\,(\langle k(x, x) \rangle - \langle k(x, x') \rangle)`;
-    usually it is far below the error.
+    usually it is far below the error. Its error is the spread of that difference and of the
+    median of the batches.
 
     It cannot see anything beyond fourth moments of the features, small differences (its error is
     that of batches of 10,000 showers), single voxels.
@@ -142,7 +145,7 @@ def kernel_physics_distance(
     low, median, high = np.percentile(found, [16.275, 50, 83.725])
     median_error = 1.2533 * float(np.std(found, ddof=1)) / settings.batches**0.5
     chance_noise = noise(chances[0], len(truth)) + noise(chances[1], len(ours))
-    between = float(np.std(found, ddof=1)) * chance_noise * size / 2
+    between = _null_spread(truth, chances[0], settings.seed) * chance_noise
     return KernelPhysicsDistance(
         value=float(median),
         error=float(high - low) / 2,
@@ -158,6 +161,23 @@ def kernel_physics_distance(
         events_reference=len(truth),
         events_generated=len(ours),
     )
+
+
+def _null_spread(truth: FloatArray, chance: FloatArray | None, seed: int) -> float:
+    r"""Return the spread of the discrepancy of two samples of one truth, over 1/N + 1/M.
+
+    It is :math:`(2 \sum \lambda^2)^{1/2}` with the eigenvalues of the centred kernel, whose squares
+    sum to the mean square of the centred kernel of two different showers.
+    """
+    rng = generator(seed, Stream.BOOTSTRAP)
+    number = len(truth) if chance is None else int(np.count_nonzero(chance))
+    some = truth[rng.choice(len(truth), min(number, _SPREAD_ROWS), replace=False, p=chance)]
+    kernel = _kernel(some @ some.T, some.shape[1])
+    kernel -= kernel.mean(axis=0)
+    kernel -= kernel.mean(axis=1)[:, None]
+    np.fill_diagonal(kernel, 0)
+    kernel *= kernel
+    return float(np.sqrt(2 * kernel.sum() / (len(some) * (len(some) - 1))))
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class FrechetSettings(Config):
     """Showers of the largest draws."""
     points: int = Field(10, ge=3)
     """Number of sizes, equally spaced in one over the size."""
-    batches: int = Field(20, ge=1)
+    batches: int = Field(20, ge=2)
     """Draws of each size."""
     seed: int = Field(42, ge=0)
     """Seed of the draws; 42 is what published numbers were made with."""
@@ -174,7 +174,9 @@ def frechet_physics_distance(
         floor *= chance_noise / (noise(chances[0], len(truth)) + 1 / len(second))
         origin = f"{len(second)} independent reference showers"
     floor_points = means - plug_in + floor
-    drawn = batches[-1].var() * (chance_noise * settings.sizes[-1] / 2)
+    large = settings.sizes >= settings.largest / 2
+    drawn = chance_noise / 2 * float(settings.sizes[large] @ batches[large].var(axis=1, ddof=1))
+    drawn /= large.sum()
     return FrechetPhysicsDistance(
         value=value,
         error=error,
