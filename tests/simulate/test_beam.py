@@ -8,6 +8,7 @@ import pytest
 from simulacra.errors import RangeError, UnknownNameError
 from simulacra.simulate import Beam
 from simulacra.simulate.beam import draw_energies, draw_primaries
+from simulacra.simulate.geant4 import transport_indices
 from simulacra.tasks.calorimeter import spectrum
 
 WIDE = Beam(
@@ -28,6 +29,16 @@ def test_a_particle_does_not_depend_on_its_company():
     assert np.array_equal(whole.direction[60:], tail.direction)
     assert np.array_equal(whole.impact[60:], tail.impact)
     assert not np.array_equal(whole.energy, draw_primaries(WIDE, 4, range(100)).energy)
+
+
+def test_the_law_stays_as_it_is():
+    """Frozen: a change of these numbers would change every simulated set."""
+    drawn = draw_primaries(WIDE, 3, range(7, 8))
+    assert (int(drawn.pdg[0]), float(drawn.energy[0])) == (22, pytest.approx(10586.083, abs=1e-3))
+    wanted = {"x": -14.157979, "y": 5.280950, "theta": 0.3286535, "phi": 0.0647509}
+    assert {n: float(c[0]) for n, c in drawn.conditions.items()} == pytest.approx(wanted, rel=1e-6)
+    place = [[1837813454608956468, 10871758547379802950]]
+    assert transport_indices(7, range(3, 4)).tolist() == place
 
 
 def test_energies_are_those_that_sample_draws():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -99,6 +101,23 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
     assert (again.calls, result.made) == (3, 19)
     whole, resumed = (read_showers(tmp_path / f"{n}.hdf5") for n in ("whole", "a"))
     assert np.array_equal(whole.energies, resumed.energies)
+
+
+def test_a_full_disk_keeps_what_is_finished(tmp_path, monkeypatch):
+    write, calls = np.savez_compressed, []
+
+    def full(*arguments, **arrays):
+        calls.append(1)
+        if len(calls) > 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(*arguments, **arrays)
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        _simulate(tmp_path / "a.hdf5")
+    monkeypatch.setattr(np, "savez_compressed", write)
+    result = _simulate(tmp_path / "a.hdf5")
+    assert result.made == 40 - 2 * 7
 
 
 def test_a_finished_file_is_left_as_it_is(tmp_path):

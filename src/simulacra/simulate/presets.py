@@ -9,7 +9,19 @@ from .beam import Beam
 from .calorimeter import BuiltIn, Calorimeter, Cells, Grid, Slab, Stack
 from .setup import Physics, Setup
 
-__all__ = ["PRESETS", "preset"]
+__all__ = [
+    "MEASURED",
+    "PRESETS",
+    "ams02_ecal",
+    "calogan",
+    "fe_hadron",
+    "par04_scipb",
+    "par04_siw",
+    "pb_hadron",
+    "pbwo4_lar",
+    "pbwo4_lar_cylinder",
+    "preset",
+]
 
 
 def pbwo4_lar() -> Setup:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..errors import DependencyError, FileFormatError
 from ..execute import atomic_text
 
-__all__ = ["RENDERING", "ElementData", "element_data", "render_element"]
+__all__ = ["RENDERING", "ElementData", "element_data", "render_element", "vector"]
 
 FloatArray = NDArray[np.float64]
 
