@@ -129,3 +129,8 @@ def test_generators_are_owned_by_their_numbers():
 def test_a_seed_of_too_many_bits_is_refused():
     with pytest.raises(RangeError, match="seed"):
         normal(2**64, [0], 1)
+
+
+def test_no_events_get_no_numbers():
+    for draw in (words, uniform, normal):
+        assert draw(1, [], 5).shape == (0, 5)

@@ -106,7 +106,7 @@ def words(
     for rows, blocks, lanes in _lanes(seed, stream, numbers, out.shape[1]):
         for place, lane in enumerate(lanes):
             out[rows, blocks, place] = lane
-    return out.reshape(len(out), -1)[:, :count]
+    return out.reshape(len(out), 4 * out.shape[1])[:, :count]
 
 
 def uniform(
@@ -171,7 +171,7 @@ def normal(
             angle *= np.pi * 2.0**-31
             np.multiply(radius, np.cos(angle), out=out[rows, blocks, first])
             np.multiply(radius, np.sin(angle), out=out[rows, blocks, first + 1])
-    return out.reshape(len(out), -1)[:, :count]
+    return out.reshape(len(out), 4 * out.shape[1])[:, :count]
 
 
 def torch_uniform(
