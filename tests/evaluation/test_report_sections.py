@@ -253,6 +253,7 @@ def test_diagnosis_memorisation_profiles_and_correlations_are_shown(one):
     assert "0.40 ± 0.30" in memory
     assert "stochastic term 10.1 %" in section(one, "profiles")
     assert "correlation of layer energies" in section(one, "correlations")
+    assert "Profile of σ/ ⟨E ⟩ against incident energy" in one  # no source of mathematics
     assert "training distance" not in section(one, "observables")  # it has its own section
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..verdict import Diagnosis, Verdict
-from ..wording import quantity
 
 __all__ = ["diagnoses"]
 
@@ -36,7 +35,7 @@ def _block(found: Diagnosis, name: str) -> dict[str, Any]:
         "more": max(0, len(found.observables) - _MOST_OBSERVABLES),
         "showers": list(zip(found.showers, found.shower_scores, strict=True))[:_MOST_SHOWERS],
         "closure": [
-            (_words(observable), quantity(before), quantity(after), after < before)
+            (_words(observable), f"{before:.3g}", f"{after:.3g}", after < before)
             for observable, before, after in closure
         ],
         "effective": f"{100 * found.effective:.3g} %",

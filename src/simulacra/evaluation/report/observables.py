@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import plots
 from ..verdict import Histogram, Profile, Score, Verdict
-from ..wording import NOT_COMPARABLE
+from ..wording import NOT_COMPARABLE, mathematics
 from .cells import Cell, away, find_score, is_regional
 from .pictures import Family, Picture, as_png, as_svg, first_of_each, selection
 from .words import family_title
@@ -85,8 +85,8 @@ def correlations(verdicts: Sequence[Verdict], names: Sequence[str]) -> list[Pict
     return [
         as_png(
             plots.matrices(matrix, name),
-            f"{matrix.label}: tables of {len(matrix.labels)} rows as colours, of the reference, "
-            f"of {name}, and of their difference.",
+            f"{_plain(matrix.label)}: tables of {len(matrix.labels)} rows as colours, of the "
+            f"reference, of {name}, and of their difference.",
             f"{_plain(matrix.label)}, {name}. Cannot see: {matrix.cannot_see.rstrip('.')}.",
             palette=True,
         )
@@ -213,5 +213,5 @@ def _away(score: Score | None) -> float:
 
 
 def _plain(label: str) -> str:
-    """Return a label without the marks of mathematics, for texts that bear none."""
-    return label.replace("$", "").replace("\\", "").replace("{", "").replace("}", "")
+    """Return a label with its mathematics as plain text."""
+    return str(mathematics(label).striptags())
