@@ -35,7 +35,7 @@ _CLASSIFIER_OF = {"auc_low_level": "low_level", "auc_high_level": "high_level",
 
 
 @dataclass(frozen=True)
-class Line:
+class _Line:
     """One line of the table of places.
 
     Args:
@@ -90,11 +90,11 @@ def _entry(one: Standing, name: str, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _line(place: Place, verdict: Verdict) -> Line:
+def _line(place: Place, verdict: Verdict) -> _Line:
     unit, column = place.quantity.unit, place.quantity.column
     between = [f"behind {place.ahead}"] * bool(place.ahead)
     between += [f"ahead of {place.behind}"] * bool(place.behind)
-    return Line(
+    return _Line(
         place=place,
         own=_number(place.value, place.error, place.quantity),
         rank=_rank(place),
