@@ -9,13 +9,11 @@ from simulacra.evaluation.metrics import neighbours
 from simulacra.evaluation.metrics.manifold import (
     MANIFOLD_CANNOT_SEE,
     ManifoldSettings,
-    drawn_rows,
-    manifold_inputs,
-    manifold_rows,
     manifold_scores,
 )
 from simulacra.evaluation.metrics.neighbours import Nearest, nearest_others, pairs_inside
 from simulacra.evaluation.metrics.rows import FeatureRows
+from simulacra.evaluation.metrics.shower_rows import drawn_rows, manifold_inputs, manifold_rows
 
 FOUR = ("precision", "recall", "density", "coverage")
 
@@ -37,8 +35,7 @@ def far_away(events, features, seed):
 
 
 def dense_distances(x, y):
-    difference = x[:, None] - y[None]
-    return (difference * difference).sum(-1)
+    return np.stack([((row - y) ** 2).sum(axis=1) for row in x])
 
 
 def dense_scores(x, y, k, w=None, v=None):

@@ -16,15 +16,12 @@ from .balls import Balls, WeightedRows, compared, extrapolated_floor, independen
 from .comparison import Comparison
 from .neighbours import BLOCK
 from .rows import FeatureRows
-from .shower_rows import drawn_rows, manifold_inputs, manifold_rows
+from .shower_rows import drawn_rows
 
 __all__ = [
     "MANIFOLD_CANNOT_SEE",
     "ManifoldScores",
     "ManifoldSettings",
-    "drawn_rows",
-    "manifold_inputs",
-    "manifold_rows",
     "manifold_scores",
 ]
 
