@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -207,3 +208,11 @@ def test_killed_at_twenty_random_moments_nothing_is_lost(geant4, tmp_path, monke
     _simulate(tmp_path / "whole.hdf5", events=240)
     _assert_same(tmp_path / "whole.hdf5", out)
     assert not pieces.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("distributed") is None, reason="Dask is not installed")
+def test_dask_gives_the_same_bits(whole, geant4, tmp_path, monkeypatch):
+    monkeypatch.setattr("simulacra.simulate.pieces._LEAST_EVENTS", 5)
+    _simulate(tmp_path / "dask.hdf5", executor="dask", workers=2)
+    _assert_same(whole[0], tmp_path / "dask.hdf5")
