@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: do the generated showers lie where the truth lies?"""
+"""Precision, recall, density and coverage: whether generated showers lie where true ones lie."""
 
 from __future__ import annotations
 
