@@ -19,6 +19,7 @@ __all__ = [
     "UnitError",
     "UnknownFieldError",
     "UnknownNameError",
+    "WorkforceError",
     "suggestion",
 ]
 

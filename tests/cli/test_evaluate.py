@@ -66,7 +66,7 @@ def test_a_table_and_one_line_that_says_where_the_result_is(done):
 def test_files_are_written(done):
     out, _ = done
     names = ["generated-2.csv", "generated-2.json", "generated.csv", "generated.json"]
-    assert sorted(p.name for p in out.iterdir()) == [*names, "report.html"]
+    assert sorted(p.name for p in out.iterdir()) == [*names, "report.html", "retrainings"]
     assert (out / "report.html").read_text() == "generated.hdf5 generated.hdf5"
     verdict = Verdict.load(out / "generated.json")
     assert (verdict.seed, verdict.suite, verdict.created[:2]) == (5, QUICK.name, "20")
@@ -86,7 +86,8 @@ def test_json_is_json_and_the_same_seed_gives_the_same_scores(done, folder, tmp_
     assert found[0]["overlap"] == "overlap not checked"
     assert found[0]["report"].endswith("report.html")
     first = Verdict.load(out / "generated.json").to_dict()["scores"]
-    assert found[0]["scores"] == first
+    without = [s for s in first if not s["name"].startswith("memorisation")]  # needs --training
+    assert found[0]["scores"] == without
 
 
 def test_refusals_write_nothing(folder, tmp_path):

@@ -1,4 +1,4 @@
-"""Several models against each other: which of them would the truth be taken for?"""
+"""Several models against each other: which the truth would be taken for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do generated showers lie nearer to the training showers than independent ones do?"""
+"""Whether generated showers lie nearer to the training showers than independent ones do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several generators at once: which of them would the reference be taken for?"""
+"""Several generators at once: which of them the reference would be taken for."""
 
 from __future__ import annotations
 

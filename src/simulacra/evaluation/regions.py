@@ -47,7 +47,7 @@ class Region:
 class Regions(NamedTuple):
     """The regions of a comparison.
 
-    Args:
+    Attributes:
         kept: regions with enough showers.
         skipped: sentences about those without.
     """

@@ -25,7 +25,7 @@ _SLACK_MM = 1e-6
 class Slab(Config):
     """One plate of material.
 
-    Args:
+    Attributes:
         material: name in Geant4's NIST database, for example ``G4_Pb``.
         thickness: along the beam, in mm.
         active: whether its deposits are read out.
@@ -39,7 +39,7 @@ class Slab(Config):
 class Stack(Config):
     """Slabs in the order in which the beam meets them, and how often they repeat.
 
-    Args:
+    Attributes:
         slabs: of one period.
         repeat: number of periods.
     """
@@ -51,7 +51,7 @@ class Stack(Config):
 class _Readout(Config):
     """What every kind of readout has.
 
-    Args:
+    Attributes:
         deposits: ``active`` reads the active slabs, ``all`` reads every material.
         sampling_fraction: deposits are divided by it; ``measured`` stands for the active share of
             all deposits of 10 GeV electrons, simulated once before the run. For ``all`` it is 1.
@@ -72,7 +72,7 @@ class _Readout(Config):
 class BuiltIn(_Readout):
     """The voxels of a built-in geometry, at depths of this calorimeter.
 
-    Args:
+    Attributes:
         kind: says that it is this kind of readout.
         geometry: name, for example ``calochallenge-1-photons``; its threshold is taken too.
         depths: thickness of each readout layer in mm; a single number is that of all.
@@ -86,7 +86,7 @@ class BuiltIn(_Readout):
 class Ring(Config):
     """One readout layer of rings and sectors.
 
-    Args:
+    Attributes:
         depth: thickness in mm.
         r_edges: increasing radii in mm.
         n_alpha: number of sectors.
@@ -100,7 +100,7 @@ class Ring(Config):
 class Rings(_Readout):
     """Readout layers of rings and sectors of one's own.
 
-    Args:
+    Attributes:
         kind: says that it is this kind of readout.
         layers: in order of depth.
         repeat: how often the list of layers repeats.
@@ -114,7 +114,7 @@ class Rings(_Readout):
 class Cells(Config):
     """One readout layer of rectangular cells.
 
-    Args:
+    Attributes:
         depth: thickness in mm.
         n_x: number of cells along x; with 1 the layer sees y only.
         n_y: number of cells along y.
@@ -128,7 +128,7 @@ class Cells(Config):
 class Grid(_Readout):
     """Readout layers of rectangular cells.
 
-    Args:
+    Attributes:
         kind: says that it is this kind of readout.
         layers: in order of depth.
         repeat: how often the list of layers repeats.
@@ -147,7 +147,7 @@ Readout = Annotated[BuiltIn | Rings | Grid, Field(discriminator="kind")]
 class Calorimeter(Config):
     """A sampling or homogeneous calorimeter: square plates across the beam, in vacuum.
 
-    Args:
+    Attributes:
         name: what it is called in files and messages.
         width: side of the plates in mm.
         stacks: what the beam meets, in order.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .showers import ShowerObservables
 
-__all__ = ["Observable", "log_bins"]
+__all__ = ["Observable", "largest", "log_bins"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
