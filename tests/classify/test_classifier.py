@@ -215,6 +215,13 @@ def test_precisions_agree():
     assert found[0].scores_first.tobytes() != found[1].scores_first.tobytes()
 
 
+def test_classes_have_equal_weights_of_mean_one():
+    sample = LabelledSample.of((normals(30, 1, 0), normals(10, 0, 1)), (np.arange(30.0), None))
+    assert sample.weight.mean() == pytest.approx(1)
+    assert sample.weight[:30].sum() == pytest.approx(sample.weight[30:].sum())
+    assert sample.label.tolist() == [1] * 30 + [0] * 10
+
+
 def test_standardising_in_batches_is_standardising_first():
     a, b = 100 + 7 * normals(100, 1, 0), 100 + 7 * normals(100, 0, 1)
     both = np.concatenate([a, b]).astype(np.float32).astype(np.float64)

@@ -5,9 +5,10 @@ import contextlib
 import numpy as np
 import pytest
 
-from simulacra.classify import ClassifierConfig, tell_apart
+from simulacra.classify import ClassifierConfig, store_rows, tell_apart
 from simulacra.classify import retrainings as module
-from simulacra.errors import SimulacraError
+from simulacra.classify.parallel import run_in_processes
+from simulacra.errors import ShapeError, WorkforceError
 
 TINY = ClassifierConfig(
     width=8, hidden=1, epochs=3, batch=50, retrainings=3, threads=1, precision="float32"
@@ -110,19 +111,20 @@ def test_workers_change_no_bit(plain, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def _nothing(*arguments):
-    pass
-
-
-def _fails(number, *, step):
-    step(1)
-    if number == 1:
-        raise SimulacraError("one went wrong")
-    return number
+def test_workers_share_a_file():
+    rows = store_rows([FIRST, SECOND], 240, 3, dense_limit=0, memory_limit=0)
+    config = TINY.updated(retrainings=2)
+    found = tell_apart(rows, 120, config, seed=0, workers=2)
+    assert bits(found) == bits(run(config=config))
 
 
 def test_a_failure_in_a_worker_is_told():
-    from simulacra.classify.parallel import run_in_processes
+    with pytest.raises(ShapeError, match="residual network needs"):
+        run(config=TINY.updated(network="resnet"), workers=2)
 
-    with pytest.raises(SimulacraError, match="one went wrong"):
-        run_in_processes(_fails, {0: (0,), 1: (1,)}, 2, on_step=_nothing, on_end=_nothing)
+
+def test_a_worker_that_dies_is_told(capfd):
+    """``dict(step=...)`` cannot be sent back."""
+    with pytest.raises(WorkforceError, match="exit code 1"):
+        run_in_processes(dict, {0: ()}, 2, on_step=print, on_end=print)
+    assert "pickle" in capfd.readouterr().err

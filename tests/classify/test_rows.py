@@ -1,6 +1,6 @@
 """Rows come back bit for bit, wherever they lie and in whatever pieces they came."""
 
-import multiprocessing
+import pickle
 
 import numpy as np
 import pytest
@@ -73,20 +73,14 @@ def test_a_negative_zero_is_a_zero():
         assert not np.signbit(stored(array, place).dense(np.array([0]))).any()
 
 
-def _read(rows, connection):
-    connection.send(rows.dense(np.arange(len(rows))))
-
-
-def test_a_spawned_process_shares_the_file():
+def test_rows_in_a_file_travel_as_its_descriptor():
     array = sparse(20, 30)
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_read, args=(stored(array, FILE), there))
-    process.start()
-    assert here.poll(60)
-    assert here.recv().tobytes() == array.tobytes()
-    process.join()
-    assert process.exitcode == 0
+    rows = stored(array, FILE)
+    again = pickle.loads(pickle.dumps(rows))
+    assert rows.files == (rows._records.descriptor,)
+    assert stored(array, MEMORY).files == stored(array, DENSE).files == ()
+    del rows
+    assert again.dense(np.arange(20)).tobytes() == array.tobytes()
 
 
 def test_nothing_is_left_in_the_folder(tmp_path):

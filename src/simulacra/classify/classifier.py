@@ -246,10 +246,10 @@ def _scores(
     found = []
     with torch.inference_mode(), _products(config):
         for start in range(0, len(events), step):
-            found.append(network(feeder.inputs(events[start : start + step])).double())
-    output = torch.cat(found)
+            found.append(network(feeder.inputs(events[start : start + step])).cpu())
+    output = torch.cat(found).double()
     scores = output[:, 0] if output.shape[1] == 1 else output.log_softmax(dim=1)
-    return np.asarray(scores.cpu().numpy())
+    return np.asarray(scores.numpy())
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:

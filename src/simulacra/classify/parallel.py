@@ -7,15 +7,22 @@ own, says how far it is, reads a file that has no name, and is ended at once whe
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Mapping
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ..errors import WorkforceError
 
-__all__ = ["run_in_processes"]
+__all__ = ["answer", "run_in_processes"]
+
+_CODE = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    f"from {__name__} import answer; answer(int(sys.argv[2]))"
+)
 
 
 def run_in_processes(
@@ -25,10 +32,12 @@ def run_in_processes(
     *,
     on_step: Callable[[int, int], None],
     on_end: Callable[[int, Any], None],
+    files: Sequence[int] = (),
 ) -> None:
-    """Run jobs, each in a process that is spawned for it, a few at a time.
+    """Run jobs, each in a process that is started for it, a few at a time.
 
-    When a job fails, or the caller is interrupted, the others are ended.
+    The processes import nothing but this package. They do not hear Ctrl-C: when the caller is
+    interrupted, or a job fails, all are ended.
 
     Args:
         work: called as ``work(*job, step=...)``; a function of a module.
@@ -36,75 +45,80 @@ def run_in_processes(
         workers: processes at the same time.
         on_step: called here with (number, what the job passed to ``step``).
         on_end: called here with (number, result) when a job has ended.
+        files: open files by their descriptor, which the jobs find under the same numbers.
 
     Raises:
         WorkforceError: if a process dies without a word.
     """
-    context = multiprocessing.get_context("spawn")
     waiting = list(jobs)
-    running: dict[Connection, tuple[int, Any]] = {}
+    running: dict[Connection, tuple[int, subprocess.Popen[bytes]]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 number = waiting.pop(0)
-                here, there = context.Pipe(duplex=False)
-                process = context.Process(
-                    target=_run, args=(there, work, jobs[number]), daemon=True
-                )
-                running[here] = (number, process)
-                with _interrupts_wait():  # the child must not be the one who hears of them
-                    process.start()
-                there.close()
-            for connection in wait(list(running)):
-                assert isinstance(connection, Connection)
-                number, process = running[connection]
-                kind, content = _received(connection, process)
+                connection, process = _started(files)
+                running[connection] = (number, process)
+                with contextlib.suppress(OSError):  # if it died, its silence will tell
+                    connection.send((work, jobs[number]))
+            for ready in wait(list(running)):
+                assert isinstance(ready, Connection)
+                number, process = running[ready]
+                kind, content = _received(ready, process)
                 if kind == "step":
                     on_step(number, content)
                 elif kind == "failed":
                     raise content
                 else:
-                    process.join()
-                    del running[connection]
-                    connection.close()
+                    process.wait()
+                    del running[ready]
+                    ready.close()
                     on_end(number, content)
     finally:
         for connection, (_, process) in running.items():
-            if process.pid is not None:
-                process.terminate()
-                process.join()
+            process.terminate()
+            process.wait()
             connection.close()
 
 
-def _run(connection: Connection, work: Callable[..., Any], job: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends us
-    try:
-        connection.send(("end", work(*job, step=lambda done: connection.send(("step", done)))))
-    except Exception as error:
-        connection.send(("failed", error))
+def answer(descriptor: int) -> None:
+    """Do the job that comes through a connection and send back steps and result.
+
+    Args:
+        descriptor: number of the open connection.
+    """
+    connection: Connection[Any, Any] = Connection(descriptor)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # nobody listens
+        work, job = connection.recv()
+        try:
+            result = work(*job, step=lambda done: connection.send(("step", done)))
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            connection.send(("failed", error))
+        else:
+            connection.send(("end", result))
 
 
-def _received(connection: Connection, process: Any) -> tuple[str, Any]:
+def _started(files: Sequence[int]) -> tuple[Connection, subprocess.Popen[bytes]]:
+    here, there = multiprocessing.Pipe()
+    command = [sys.executable, "-c", _CODE, json.dumps(sys.path), str(there.fileno())]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        pass_fds=(there.fileno(), *files),
+        start_new_session=True,  # away from the terminal and its Ctrl-C
+    )
+    there.close()
+    return here, process
+
+
+def _received(connection: Connection, process: subprocess.Popen[bytes]) -> tuple[str, Any]:
     try:
         kind, content = connection.recv()
-    except EOFError:
-        process.join()
+    except (EOFError, ConnectionResetError):
         raise WorkforceError(
-            f"a worker process ended without a result (exit code {process.exitcode}). Was it "
-            "killed for lack of memory? Use fewer workers. Was it started from a script without "
-            '`if __name__ == "__main__":`? Add that.'
+            f"a worker process ended without a result (exit code {process.wait()}). Was it killed "
+            "for lack of memory? Use fewer workers; finished retrainings are kept if there is a "
+            "folder for them."
         ) from None
     return kind, content
-
-
-@contextlib.contextmanager
-def _interrupts_wait() -> Iterator[None]:
-    """Hold Ctrl-C back inside the block; a process that is started there never gets it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

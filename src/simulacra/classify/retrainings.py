@@ -95,7 +95,6 @@ def retrain(
         config: the settings.
         seed: seed of weights and order.
         workers: processes that train at the same time, each with the threads of the settings.
-            They are spawned: a script needs its ``if __name__ == "__main__"``.
         folder: where finished retrainings are kept; by default nowhere.
         progress: called with (epochs done, epochs of all retrainings).
 
@@ -124,7 +123,9 @@ def retrain(
 
     jobs = {number: (sample, plans[number], config, seed, number) for number in missing}
     if workers > 1 and len(jobs) > 1:
-        run_in_processes(_train, jobs, workers, on_step=shown.step, on_end=finished)
+        run_in_processes(
+            _train, jobs, workers, on_step=shown.step, on_end=finished, files=sample.rows.files
+        )
     else:
         for number, job in jobs.items():
             finished(number, _train(*job, step=partial(shown.step, number)))

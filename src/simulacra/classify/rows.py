@@ -14,7 +14,6 @@ import os
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from multiprocessing import reduction
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,13 +39,18 @@ _PIECE_BYTES = 8 << 20
 class Rows(ABC):
     """Many rows of float32 features, read back in dense batches.
 
-    Args:
+    Attributes:
         features: numbers per row.
         digest: SHA-256 of the content.
     """
 
     features: int
     digest: str
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """Descriptors of the open files that a process needs to read the rows."""
+        return ()
 
     @abstractmethod
     def __len__(self) -> int:
@@ -80,7 +84,7 @@ class DenseRows(Rows):
 class PackedRows(Rows):
     """Rows without their zeros, in memory or in a file.
 
-    May be sent to a process that is being spawned: the file is shared then.
+    May be sent to a process that was started with :attr:`files`: they are shared then.
 
     Args:
         records: where the bytes lie.
@@ -100,6 +104,10 @@ class PackedRows(Rows):
 
     def __len__(self) -> int:
         return len(self._filled)
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        return () if isinstance(self._records, _Memory) else (self._records.descriptor,)
 
     @property
     def in_memory(self) -> bool:
@@ -248,13 +256,17 @@ class _File:
             raise self._refused(error) from error
 
     def read(self, start: int, stop: int) -> bytes:
-        return os.pread(self._handle.fileno(), int(stop - start), int(start))
+        return os.pread(self.descriptor, int(stop - start), int(start))
+
+    @property
+    def descriptor(self) -> int:
+        return self._handle.fileno()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"file": reduction.DupFd(self._handle.fileno()), "folder": self._folder}
+        return {"descriptor": self.descriptor, "folder": self._folder}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._handle = os.fdopen(state["file"].detach(), "r+b")
+        self._handle = os.fdopen(os.dup(state["descriptor"]), "r+b")
         self._folder = state["folder"]
 
     def __del__(self) -> None:
