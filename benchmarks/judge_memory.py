@@ -6,7 +6,8 @@
 
 `make` writes the two files as users have them: 40,500 voxels per shower, dense, gzip (about 5 GB
 each for 50,000 showers). `suite` judges one against the other in a process of its own, `epoch`
-trains the first epoch of a classifier. Memory is that of the process and all its children together,
+trains the first epoch of one retraining of a classifier, reading and storing its inputs included.
+Memory is that of the process and all its children together,
 read from /proc ten times a second (Linux only); a page that two processes share counts twice.
 Prints one JSON line per measurement.
 """
@@ -26,6 +27,8 @@ import h5py
 import numpy as np
 
 from simulacra.data import VoxelShowers, geometry
+from simulacra.evaluation import evaluate
+from simulacra.evaluation.suite import CHALLENGE
 
 PIECE = 250
 FILLED = 0.10
@@ -163,24 +166,19 @@ def main() -> None:
 
 def first_epoch(generated: Path, reference: Path, classifier: str, threads: int) -> None:
     """Train one epoch of one retraining; runs in the process that is measured."""
-    from simulacra.classify import ClassifierConfig
-    from simulacra.evaluation.classifiers import judge_classifier
-    from simulacra.evaluation.sample import Observed, Sample
-    from simulacra.evaluation.suite import ClassifierTask
-
-    cut = geometry("calochallenge-3").threshold
-    observed = [
-        Observed.of(Sample(path, role, "calochallenge-3"), cut)
-        for path, role in ((reference, "reference"), (generated, "generated"))
-    ]
-    config = ClassifierConfig(
-        network="resnet" if classifier == "resnet" else "mlp",
-        epochs=1,
-        retrainings=1,
-        threads=threads,
+    (task,) = (t for t in CHALLENGE.classifiers if t.name == classifier)
+    short = task.classifier.updated(epochs=1, retrainings=1)
+    suite = CHALLENGE.updated(
+        observables=(),
+        profiles=False,
+        regions=0,
+        physics_distance=False,
+        manifold=False,
+        classifiers=[task.updated(classifier=short.to_dict()).to_dict()],
+        images=False,
+        examples=0,
     )
-    task = ClassifierTask(name=classifier, label=classifier, inputs=classifier, classifier=config)
-    judge_classifier(task, *observed, threshold=cut, seed=0)
+    evaluate(generated, reference, suite=suite, geometry="calochallenge-3", threads=threads)
 
 
 if __name__ == "__main__":

@@ -25,13 +25,16 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from simulacra.classify.classifier import ClassifierConfig, LabelledSample, train_discriminator
+from simulacra.classify.classifier import train_discriminator
+from simulacra.classify.sample import LabelledSample
+from simulacra.classify.settings import ClassifierConfig
 from simulacra.data import VoxelShowers, open_showers
 from simulacra.evaluation.metrics.binned import BinnedEvents
 from simulacra.evaluation.metrics.kernel_distance import kernel_physics_distance
-from simulacra.evaluation.metrics.manifold import manifold_rows, manifold_scores
+from simulacra.evaluation.metrics.manifold import manifold_scores
 from simulacra.evaluation.metrics.physics_distance import frechet_physics_distance
 from simulacra.evaluation.metrics.separation import separation, separation_power
+from simulacra.evaluation.metrics.shower_rows import manifold_rows
 from simulacra.evaluation.observables import (
     PROTOCOL_FAMILIES,
     ShowerObservables,
@@ -109,7 +112,7 @@ def _cells(
 
 def _epoch(name: str, inputs: list[Any], threads: int) -> float:
     """Time one epoch and the choice of the epoch on the selection showers, split 60/20/20 %."""
-    sample = LabelledSample.of(*inputs)
+    sample = LabelledSample.of(inputs)
     order = np.random.default_rng(0).permutation(len(sample.label))
     training, selection = np.split(order[: len(order) * 4 // 5], [len(order) * 3 // 5])
     config = ClassifierConfig(epochs=1, threads=threads)

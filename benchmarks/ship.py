@@ -52,7 +52,9 @@ def main() -> None:
             folder=given.model / "retrainings",
         )
         verdict.save(kept)
-    scores = [vars(score) for score in verdict.scores if score.layer is None and "@" not in score.name]
+    scores = [
+        vars(score) for score in verdict.scores if score.layer is None and "@" not in score.name
+    ]
     times = time_sampling(
         sampler(surrogate, seed=given.seed, workers=given.threads),
         batches=[1, 100, 1000, 10000],

@@ -9,6 +9,7 @@ medians are printed.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -62,6 +63,11 @@ def main() -> None:
     for what, found in gains.items():
         print(f"two processes, {what}: {median(found):.2f} times one")
     share = median(gains["simulation"]) / median(gains["arithmetic"])
+    used = os.times()
+    own = (used.user + used.system) / (
+        used.user + used.system + used.children_user + used.children_system
+    )
+    print(f"{100 * own:.1f} % of all processor time was this process's, which hands out the pieces")
     print(f"simulation reaches {100 * share:.0f} % of what this machine gives two processes")
 
 

@@ -18,12 +18,13 @@ from typing import Any
 from simulacra.data import VoxelShowers, read_showers
 from simulacra.evaluation.metrics.binned import BinnedEvents
 from simulacra.evaluation.metrics.kernel_distance import KernelSettings, kernel_physics_distance
-from simulacra.evaluation.metrics.manifold import ManifoldSettings, manifold_rows, manifold_scores
+from simulacra.evaluation.metrics.manifold import ManifoldSettings, manifold_scores
 from simulacra.evaluation.metrics.physics_distance import (
     FrechetSettings,
     frechet_physics_distance,
 )
 from simulacra.evaluation.metrics.separation import separation_power
+from simulacra.evaluation.metrics.shower_rows import manifold_rows
 from simulacra.evaluation.observables import (
     ShowerObservables,
     count_voxels,
@@ -34,6 +35,7 @@ from simulacra.evaluation.observables import (
     shower_observables,
     spectrum_bins,
 )
+from simulacra.evaluation.observables.inputs import low_level_normed_inputs
 
 TOLERANCE = 1e-6
 
@@ -76,9 +78,14 @@ def _inside(sums: Any) -> Any:
 
 
 def inputs(sample: VoxelShowers, seen: ShowerObservables, threshold: float) -> dict[str, Any]:
-    """Return what the classifiers are shown, by the names of the official run."""
+    """Return what the classifiers are shown, by the names of the official run.
+
+    Its ``low_level_normed`` divides voxels below the threshold by layer energies without them,
+    ours does not; ``low_level_normed_cut`` is the same function on voxels that are cut already.
+    """
     return {
         "low_level": low_level_inputs(sample, threshold=threshold),
+        "low_level_normed_cut": low_level_normed_inputs(sample, threshold=threshold),
         "high_level": high_level_inputs(seen),
     }
 

@@ -190,13 +190,15 @@ def inputs(
 ) -> Any:
     """Return what a classifier of the challenge is shown, label included."""
     prepare = official.evaluate.prepare_low_data_for_classifier
-    settings: dict[str, Any] = {"threshold": given.threshold}
-    if which == "low_level_normed":
+    file, settings = sample.file, {"threshold": given.threshold}
+    if which.startswith("low_level_normed"):
         settings = {"normed": True}  # the program does not pass the threshold here
+    if which == "low_level_normed_cut":  # what it would be if it did
+        file = {**file, "showers": sample.cut}
     elif which == "high_level":
         prepare = official.evaluate.prepare_high_data_for_classifier
     with official.timed(f"inputs/{which}"):
-        return prepare(sample.file, sample.features, label, **settings)
+        return prepare(file, sample.features, label, **settings)
 
 
 def described(array: Any) -> dict[str, Any]:
@@ -435,7 +437,7 @@ def main() -> None:
                 described(inputs(official, sample, given, name, label)[:, :-1])
                 for label, sample in enumerate(samples)
             ]
-            for name in ("low_level", "low_level_normed", "high_level")
+            for name in ("low_level", "low_level_normed", "low_level_normed_cut", "high_level")
         }
     result["scores"] |= distances(official, generated, reference, given)
     result["classifiers"] = {}
