@@ -4,12 +4,11 @@
     python benchmarks/judge_memory.py suite --folder SCRATCH
     python benchmarks/judge_memory.py epoch resnet --folder SCRATCH
 
-`make` writes the two files as users have them: 40,500 voxels per shower, dense, gzip (about 5 GB
-each for 50,000 showers). `suite` judges one against the other in a process of its own, `epoch`
-trains the first epoch of one retraining of a classifier, reading and storing its inputs included.
-Memory is that of the process and all its children together,
-read from /proc ten times a second (Linux only); a page that two processes share counts twice.
-Prints one JSON line per measurement.
+`make` writes the two files as users have them: 40,500 voxels per shower, dense, gzip (about 2 GB
+each for 50,000 showers). `suite` judges one against the other in a process of its own; `epoch`
+reads, stores the inputs of one classifier and trains the first epoch of one retraining. Memory is
+that of the process and all its children together, read from /proc ten times a second (Linux only);
+a page that two processes share counts twice. Prints one JSON line per measurement.
 """
 
 from __future__ import annotations

@@ -67,13 +67,17 @@ def network_difference(ours: nn.Module, theirs: nn.Module, inputs: torch.Tensor)
     return max(found)
 
 
-def score_differences(program: Any, seed: int, events: int) -> dict[str, float]:
-    """Return relative differences of AUC before and after calibration and of the divergence."""
+def score_differences(program: Any, seed: int, digits: int, events: int) -> dict[str, float]:
+    """Return relative differences of AUC before and after calibration and of the divergence.
+
+    Logits of few digits are equal for many showers. The program computes the logistic function
+    once in batches and once for all, with another last bit, which breaks such ties.
+    """
     rng = np.random.default_rng(seed)
     label = np.repeat([1.0, 0.0], events)
     tables = [
-        np.column_stack([rng.normal(label - 0.5, 1.0).round(2 if seed % 2 else 12), label])
-        for _ in range(2)  # selection, unseen; rounded ones hold many equal scores
+        np.column_stack([rng.normal(label - 0.5, 1.0).round(digits), label])
+        for _ in range(2)  # selection, unseen
     ]
     loaders = [
         program.DataLoader(program.TensorDataset(torch.tensor(table)), batch_size=1000)
@@ -121,12 +125,13 @@ def main() -> None:
         inputs = torch.rand(EVENTS, 1 + int(np.prod(shape)), dtype=torch.float64)
         difference = network_difference(ResNet3d(shape), theirs, inputs)
         print(f"residual network, data set {name}: {difference:.1e}")
-    worst: dict[str, float] = {}
-    for seed in range(10):
-        for name, difference in score_differences(program, seed, 20_000).items():
-            worst[name] = max(difference, worst.get(name, 0.0))
-    for name, difference in worst.items():
-        print(f"{name}, equal logits, 10 samples: {difference:.1e}")
+    for digits in (12, 2):
+        worst: dict[str, float] = {}
+        for seed in range(5):
+            for name, difference in score_differences(program, seed, digits, 20_000).items():
+                worst[name] = max(difference, worst.get(name, 0.0))
+        for name, difference in worst.items():
+            print(f"{name}, equal logits of {digits} digits: {difference:.1e}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int32]
 
+_GATHERED = 2048  # events that are brought together for one product of matrices
 _ROWS = 512  # events at a time: their pair products stay in the cache
 _PAIRED_FEATURES = 48  # up to here products of pairs beat one product of matrices per draw
 _PAIRED_COUNTS = 1 << 26  # up to here the counts of all draws are held: 4 bytes each
@@ -126,23 +127,35 @@ def drawn_moments(
     """
     centre = values.mean(axis=0)
     few = len(draws) * len(values) <= _PAIRED_COUNTS
-    if few and values.shape[1] <= _PAIRED_FEATURES:
-        yield from _paired(values - centre, centre, draws)
-        return
+    one_way = _paired if few and values.shape[1] <= _PAIRED_FEATURES else _each
+    for drawn, (total, square) in zip(draws, one_way(values - centre, draws), strict=True):
+        mean = total / len(drawn)
+        yield centre + mean, (square - len(drawn) * np.outer(mean, mean)) / (len(drawn) - 1)
+
+
+def _each(
+    values: FloatArray, draws: Sequence[IndexArray]
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Give the sums of features and of their products, draw by draw."""
+    features = values.shape[1]
+    buffer = np.empty((_GATHERED, features))
     for drawn in draws:
         counts = np.bincount(drawn, minlength=len(values))
-        rows = np.flatnonzero(counts)
-        chosen = values[rows]
-        chosen -= centre
-        mean = counts[rows] @ chosen / len(drawn)
-        chosen -= mean
-        chosen *= np.sqrt(counts[rows])[:, None]
-        yield centre + mean, chosen.T @ chosen / (len(drawn) - 1)
+        events = np.flatnonzero(counts)
+        total, square = np.zeros(features), np.zeros((features, features))
+        for start in range(0, len(events), _GATHERED):
+            rows = events[start : start + _GATHERED]
+            chosen = np.take(values, rows, axis=0, out=buffer[: len(rows)], mode="clip")
+            total += counts[rows] @ chosen
+            chosen *= np.sqrt(counts[rows])[:, None]
+            square += chosen.T @ chosen
+        yield total, square
 
 
 def _paired(
-    values: FloatArray, centre: FloatArray, draws: Sequence[IndexArray]
+    values: FloatArray, draws: Sequence[IndexArray]
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Give the same sums for all draws together."""
     features = values.shape[1]
     first, second = np.triu_indices(features)
     counts = np.empty((len(draws), len(values)), np.int32)
@@ -152,11 +165,10 @@ def _paired(
     for start in range(0, len(values), _ROWS):
         rows = slice(start, start + _ROWS)
         sums += counts[:, rows].astype(np.float64) @ _products(values[rows]).T
-    for drawn, row in zip(draws, sums, strict=True):
-        mean = row[len(first) :] / len(drawn)
+    for row in sums:
         square = np.empty((features, features))
         square[first, second] = square[second, first] = row[: len(first)]
-        yield centre + mean, (square - len(drawn) * np.outer(mean, mean)) / (len(drawn) - 1)
+        yield row[len(first) :], square
 
 
 def _products(values: FloatArray) -> FloatArray:
