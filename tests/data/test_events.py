@@ -154,7 +154,11 @@ def test_awkward_reads_the_file_and_the_events_alike(tmp_path, arrow):
     ak = pytest.importorskip("awkward", reason="needs the extra `pythia`")
     whole = events(0, 30)
     write_events(tmp_path / "a.parquet", whole)
-    read, made = ak.from_parquet(tmp_path / "a.parquet"), to_awkward(whole)
+    try:
+        read = ak.from_parquet(tmp_path / "a.parquet")
+    except ModuleNotFoundError as error:
+        pytest.skip(f"before pyarrow 26, awkward's own reader needs {error.name}")
+    made = to_awkward(whole)
     assert read.type.content == made.type.content
     assert ak.all(read.particles.px == made.particles.px)
 

@@ -88,6 +88,7 @@ def simulate(
                 seed=seed,
                 shard=Shard.parse(shard),
                 workers=workers or available_cores(),
+                executor=executor,
                 progress=tick.done,
             )
         found = {**asdict(made), "path": str(out), "seed": seed, "shard": shard}
