@@ -9,7 +9,7 @@ from typing import TypeVar
 from ..data import VoxelShowers
 from ..data.joined import JoinedFiles
 from ..workforce import Workforce
-from .observables.showers import tile_events
+from .observables.tiling import tile_events
 
 __all__ = ["blocks", "over_blocks"]
 

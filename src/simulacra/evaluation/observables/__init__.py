@@ -12,8 +12,9 @@ from .images import ImageSums
 from .inputs import high_level_inputs, high_level_names, low_level_inputs
 from .observing import observe
 from .physics import PHYSICS_FAMILIES
-from .showers import ShowerObservables, ring_edges, tiles
+from .showers import ShowerObservables, ring_edges
 from .spectrum import bin_index, count_voxels
+from .tiling import tiles
 
 __all__ = [
     "FAMILIES",

@@ -19,8 +19,8 @@ from .showers import (
     ShowerObservables,
     angular_layers,
     ring_edges,
-    tiles,
 )
+from .tiling import each_tile
 
 __all__ = ["filled_voxels", "observe"]
 
@@ -47,7 +47,9 @@ def observe(showers: VoxelShowers, *, threshold: float = 0.0) -> ShowerObservabl
     Raises:
         RangeError: if there is no shower.
     """
-    return ShowerObservables.concatenate(_observe_tile(t, threshold) for t in tiles([showers]))
+    return ShowerObservables.concatenate(
+        each_tile(lambda tile: _observe_tile(tile, threshold), showers)
+    )
 
 
 def filled_voxels(showers: VoxelShowers, threshold: float) -> NDArray[np.bool_]:

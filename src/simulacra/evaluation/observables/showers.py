@@ -1,18 +1,18 @@
-"""What one pass leaves of each shower: layers, centres, widths, hits, rings; and the tiles."""
+"""What one pass leaves of each shower: layers, centres, widths, hits, rings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Geometry, VoxelShowers
+from ...data import Geometry
 from ...errors import RangeError
 
-__all__ = ["EPSILON", "ShowerObservables", "angular_layers", "ring_edges", "tile_events", "tiles"]
+__all__ = ["EPSILON", "ShowerObservables", "angular_layers", "ring_edges"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -22,8 +22,6 @@ EPSILON = 1e-16
 
 FEW_LAYERS = 10
 """Up to so many layers the rings of each layer are kept one by one."""
-
-_TILE_VOXELS = 1 << 19  # 4 MiB of float64: a tile stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,36 +150,3 @@ def angular_layers(geometry: Geometry) -> tuple[int, ...]:
 def ring_edges(geometry: Geometry) -> FloatArray:
     """Return the radial edges of all layers together in mm, increasing, shape ``(rings + 1,)``."""
     return np.unique(np.concatenate([np.asarray(layer.r_edges) for layer in geometry.layers]))
-
-
-def tile_events(geometry: Geometry) -> int:
-    """Return the number of events of a tile: a function of the geometry alone."""
-    return max(16, _TILE_VOXELS // geometry.voxels)
-
-
-def tiles(chunks: Iterable[VoxelShowers]) -> Iterator[VoxelShowers]:
-    """Regroup showers into tiles aligned to the event number.
-
-    Matrix products may round a row differently when it stands elsewhere in the matrix. Tile k
-    always holds the same events, so what is computed per tile has the same bits for any chunks.
-
-    Args:
-        chunks: consecutive showers of one file, in pieces of any size.
-    """
-    kept: list[VoxelShowers] = []
-    for chunk in chunks:
-        if len(chunk) == 0:
-            continue
-        events = tile_events(chunk.geometry)
-        missing = -sum(map(len, kept)) % events
-        if missing:
-            kept.append(chunk.select(slice(0, missing)))
-            if len(chunk) < missing:
-                continue
-            yield VoxelShowers.concatenate(kept)
-        last = len(chunk) - (len(chunk) - missing) % events
-        for start in range(missing, last, events):
-            yield chunk.select(slice(start, start + events))
-        kept = [chunk.select(slice(last, None))] if last < len(chunk) else []
-    if kept:
-        yield VoxelShowers.concatenate(kept)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...data import VoxelShowers
 from ...errors import RangeError
 from .observing import filled_voxels
-from .showers import tiles
+from .tiling import each_tile
 
 __all__ = ["bin_index", "count_voxels"]
 
@@ -19,6 +19,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _SHIFT = 15  # leaves sign, exponent and 8 bits of the mantissa: cells 0.4 % wide
+_EVEN = 1e-6  # bins whose widths differ by less are computed, not searched
 _INFINITY = 0x7F800000  # bit pattern of float32 infinity; nan lies above it
 
 
@@ -35,6 +36,26 @@ def bin_index(values: Array, edges: Array) -> IntArray:
     Returns:
         Shape of ``values``.
     """
+    width = np.diff(edges)
+    if len(width) > 1 and np.ptp(width) < _EVEN * width[0]:
+        index, unsure = _near_bin(values, edges)
+        index[unsure] = _searched(values[unsure], edges)
+        return index
+    return _searched(values, edges)
+
+
+def _near_bin(values: Array, edges: Array) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Compute bins of equal width; tell where rounding, or a value outside, made them wrong."""
+    bins = len(edges) - 1
+    with np.errstate(invalid="ignore"):  # nan and infinity are among the unsure
+        near = ((values - edges[0]) * (bins / (edges[-1] - edges[0]))).astype(np.int64)
+    np.clip(near, 0, bins - 1, out=near)
+    sure = (values >= edges[near]) & (values < edges[near + 1])
+    near += 1
+    return near, ~sure
+
+
+def _searched(values: Array, edges: Array) -> IntArray:
     index = np.searchsorted(edges, values, side="right")
     index[values == edges[-1]] = len(edges) - 1
     return index.astype(np.int64, copy=False)
@@ -58,7 +79,7 @@ def count_voxels(showers: VoxelShowers, edges: Array, *, threshold: float = 0.0)
     if not edges[0] > 0:
         raise RangeError(f"voxel spectrum: expected positive edges in MeV, got {edges[0]}.")
     column = _Columns(np.asarray(edges, np.float64))
-    parts = [_count_tile(tile, column, threshold) for tile in tiles([showers])]
+    parts = each_tile(lambda tile: _count_tile(tile, column, threshold), showers)
     return np.concatenate(parts) if parts else np.zeros((0, len(edges) + 1), np.int32)
 
 
