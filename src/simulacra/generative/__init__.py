@@ -2,18 +2,32 @@
 
 from .cascade import CascadeConfig, ShowerCascade, ShowerLayout
 from .device import require_device
+from .diffusion import Diffusion, DiffusionConfig
+from .families import FAMILIES, FamilyConfig, build_family
 from .flow_matching import FlowMatching, FlowMatchingConfig
+from .kit import NetworkKit, RingKit, VectorKit
+from .mean_flow import MeanFlow, MeanFlowConfig
 from .model import GenerativeModel, initialised
 from .tiles import Drawing, draw
 
 __all__ = [
+    "FAMILIES",
     "CascadeConfig",
+    "Diffusion",
+    "DiffusionConfig",
     "Drawing",
+    "FamilyConfig",
     "FlowMatching",
     "FlowMatchingConfig",
     "GenerativeModel",
+    "MeanFlow",
+    "MeanFlowConfig",
+    "NetworkKit",
+    "RingKit",
     "ShowerCascade",
     "ShowerLayout",
+    "VectorKit",
+    "build_family",
     "draw",
     "initialised",
     "require_device",

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from ..batch import Batch, Draws
 from ..config import Config
-from ..nets import ResidualNetwork, RingNetwork
 from ..preprocess import ShowerScores, Standardize
 from ..random import Stream
-from .flow_matching import FlowMatching, FlowMatchingConfig
+from .families import FamilyConfig, build_family
+from .flow_matching import FlowMatchingConfig
+from .kit import RingKit, VectorKit
 from .model import GenerativeModel
 
 __all__ = ["CascadeConfig", "ShowerCascade", "ShowerLayout"]
@@ -41,7 +42,7 @@ class ShowerLayout:
 
 
 class CascadeConfig(Config):
-    """Two flow-matching generators, layer energies and then voxels.
+    """Two generators of any family, layer energies and then voxels.
 
     Args:
         equivariant: showers look the same from every sector (a particle along the axis); False
@@ -52,8 +53,8 @@ class CascadeConfig(Config):
         energy_width: hidden size of the network for layer energies.
         energy_blocks: its residual blocks.
         shape_weight: weight of the voxels' loss, relative to that of the layer energies.
-        shape: how voxels are solved.
-        energy: how layer energies are solved.
+        shape: family of the generator of voxels.
+        energy: family of the generator of layer energies.
     """
 
     equivariant: bool = True
@@ -63,8 +64,8 @@ class CascadeConfig(Config):
     energy_width: int = Field(default=128, ge=2)
     energy_blocks: int = Field(default=4, ge=1)
     shape_weight: float = Field(default=4.0, gt=0)
-    shape: FlowMatchingConfig = FlowMatchingConfig(steps=5)
-    energy: FlowMatchingConfig = FlowMatchingConfig(steps=6)
+    shape: FamilyConfig = FlowMatchingConfig(steps=5)
+    energy: FamilyConfig = FlowMatchingConfig(steps=6)
 
 
 class ShowerCascade(GenerativeModel):
@@ -91,29 +92,21 @@ class ShowerCascade(GenerativeModel):
         super().__init__()
         layers, conditions = len(layout.rings), len(layout.conditions)
         self.layers = layers
-        self.noise_size = layers + layout.voxels
         self.shape_weight = config.shape_weight
         self.scores = ShowerScores(layout.rings, layout.threshold, by_ring=config.equivariant)
         self.scale = Standardize(conditions)
-        self.energy = FlowMatching(
-            ResidualNetwork(
-                layers, conditions, width=config.energy_width, blocks=config.energy_blocks
-            ),
-            layers,
-            config.energy,
+        plain = VectorKit(layers, conditions, config.energy_width, config.energy_blocks)
+        rings = RingKit(
+            layout.rings,
+            conditions + layers,
+            channels=config.channels,
+            blocks=config.blocks,
+            width=config.width,
+            equivariant=config.equivariant,
         )
-        self.shape = FlowMatching(
-            RingNetwork(
-                layout.rings,
-                conditions + layers,
-                channels=config.channels,
-                blocks=config.blocks,
-                width=config.width,
-                equivariant=config.equivariant,
-            ),
-            layout.voxels,
-            config.shape,
-        )
+        self.energy = build_family(config.energy, plain)
+        self.shape = build_family(config.shape, rings)
+        self.noise_size = self.energy.noise_size + self.shape.noise_size
 
     def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
         self.scale.fit(_with_log(condition), condition[:, 0].log(), weight)
@@ -139,9 +132,10 @@ class ShowerCascade(GenerativeModel):
 
     def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
         scaled = self._scaled(condition)
-        layers = self.energy.draw(scaled, noise[:, : self.layers])
+        first, second = noise.split([self.energy.noise_size, self.shape.noise_size], dim=1)
+        layers = self.energy.draw(scaled, first)
         given = torch.cat([scaled, layers], dim=1)
-        voxels = self.shape.draw(given, noise[:, self.layers :])
+        voxels = self.shape.draw(given, second)
         return self.scores.decode(layers, voxels, condition[:, 0])
 
     def _scaled(self, condition: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from ..config import Config
 from ..paths import LinearPath
 from ..random import Stream
 from ..samplers import solve
+from .kit import NetworkKit
 from .model import GenerativeModel
 
 __all__ = ["FlowMatching", "FlowMatchingConfig"]
@@ -22,10 +23,12 @@ class FlowMatchingConfig(Config):
     """How a flow-matching generator is solved.
 
     Args:
+        family: its name.
         solver: one of euler (order 1), midpoint and heun (order 2), rk4 (order 4).
         steps: number of equal steps of path time.
     """
 
+    family: Literal["flow_matching"] = "flow_matching"
     solver: Literal["euler", "midpoint", "heun", "rk4"] = "midpoint"
     steps: int = Field(default=8, ge=1)
 
@@ -64,6 +67,11 @@ class FlowMatching(GenerativeModel):
         self.noise_size = features
         self.config = config
         self.path = LinearPath()
+
+    @classmethod
+    def from_kit(cls, kit: NetworkKit, config: FlowMatchingConfig) -> FlowMatching:
+        """Build with a kit's field."""
+        return cls(kit.field(), kit.features, config)
 
     def velocity(self, t: Tensor, x: Tensor, condition: Tensor) -> Tensor:
         """Return the learned velocity at times ``t``, ``(events,)``; shape of x."""

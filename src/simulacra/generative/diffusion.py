@@ -1,0 +1,158 @@
+"""Diffusion: learn to remove noise of every size, then remove it step by step."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..batch import Batch, Draws
+from ..config import Config
+from ..random import Stream
+from .kit import NetworkKit
+from .model import GenerativeModel
+
+__all__ = ["Diffusion", "DiffusionConfig"]
+
+
+class DiffusionConfig(Config):
+    """How a diffusion model is trained and solved.
+
+    Args:
+        family: its name.
+        noise: how sizes of noise are drawn in training: ``edm`` log-normal with the loss in units
+            of its target, ``cosine`` uniform in the angle between data and noise (v-prediction).
+        sampler: ``heun`` solves the probability flow (second order), ``ddim`` does so with single
+            evaluations (first order), ``stochastic`` adds fresh noise in every step before
+            removing it.
+        steps: number of steps.
+        churn: largest relative noise that a stochastic step adds.
+        smallest: noise at which removing ends, in widths of the data.
+        largest: noise from which it starts.
+        curvature: 1 spaces the steps equally in noise; more puts them to small noise.
+    """
+
+    family: Literal["diffusion"] = "diffusion"
+    noise: Literal["edm", "cosine"] = "edm"
+    sampler: Literal["heun", "ddim", "stochastic"] = "heun"
+    steps: int = Field(default=16, ge=1)
+    churn: float = Field(default=0.3, ge=0)
+    smallest: float = Field(default=0.005, gt=0)
+    largest: float = Field(default=80.0, gt=0)
+    curvature: float = Field(default=7.0, gt=0)
+
+
+_MEAN, _WIDTH = -0.4, 1.4  # of the logarithm of the noise: scores have width 1, not 0.5
+
+
+class Diffusion(GenerativeModel):
+    r"""A generator of standardised vectors that removes noise.
+
+    Data of unit width plus noise of size :math:`\sigma` are denoised by
+
+    .. math::
+        D(x; \sigma) = \frac{x}{1 + \sigma^2} + \frac{\sigma}{\sqrt{1 + \sigma^2}}\,
+            f\Bigl(t_\sigma, \frac{x}{\sqrt{1 + \sigma^2}}, c\Bigr), \qquad
+        \min_f\ \mathbb E\,\frac{1 + \sigma^2}{\sigma^2}\,\|D(x_1 + \sigma x_0; \sigma) - x_1\|^2
+
+    and noise is removed along :math:`\mathrm dx / \mathrm d\sigma = (x - D(x; \sigma)) / \sigma`
+    (T. Karras, M. Aittala, T. Aila, S. Laine, "Elucidating the design space of diffusion-based
+    generative models", 2022, arXiv:2206.00364, eqs. 3, 7, 8 and algorithms 1, 2, with data of
+    width 1). The target of :math:`f` is then the velocity :math:`v` of T. Salimans, J. Ho,
+    "Progressive distillation for fast sampling of diffusion models", 2022, arXiv:2202.00512,
+    appendix D, up to its sign; ``noise="cosine"`` is their uniform angle. A generator of
+    calorimeter showers of this kind: V. Mikuni, B. Nachman, "Score-based generative models for
+    calorimeter shower simulation", 2022, arXiv:2206.11898.
+
+    Args:
+        network: ``f(t, x, condition)`` with x of shape ``(events, features)``.
+        features: size of x.
+        config: how it is trained and solved.
+
+    Shapes:
+        x: ``(events, features)``, dimensionless, of unit width.
+        condition: ``(events, conditions)``, dimensionless.
+    """
+
+    def __init__(self, network: nn.Module, features: int, config: DiffusionConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.features = features
+        self.config = config
+        fresh = config.steps if config.sampler == "stochastic" else 0
+        self.noise_size = features * (1 + fresh)
+
+    @classmethod
+    def from_kit(cls, kit: NetworkKit, config: DiffusionConfig) -> Diffusion:
+        """Build with a kit's field."""
+        return cls(kit.field(), kit.features, config)
+
+    def denoise(self, x: Tensor, sigma: Tensor, condition: Tensor) -> Tensor:
+        """Return the mean of the data given data plus noise.
+
+        Args:
+            x: data plus noise, ``(events, features)``.
+            sigma: size of the noise, ``(events,)``.
+            condition: ``(events, conditions)``.
+        """
+        skip = 1 / (1 + sigma.square())
+        out = sigma * skip.sqrt()
+        return skip[:, None] * x + out[:, None] * self._direction(x, sigma, condition)
+
+    def loss(self, batch: Batch, draws: Draws) -> Tensor:
+        noise = draws.normal(self.features, Stream.NOISE)
+        sigma = self._sizes(draws.uniform(1, Stream.PATH_TIME)[:, 0])
+        size = sigma[:, None]
+        direction = self._direction(batch.x + size * noise, sigma, batch.condition)
+        target = (size * batch.x - noise) * (1 + size.square()).rsqrt()
+        return (direction.float() - target).square().mean(dim=1)
+
+    def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
+        first, *fresh = noise.split(self.features, dim=1)
+        sizes = self._grid()
+        x = first * math.hypot(1.0, sizes[0])  # width of data plus noise
+        for step, (now, after) in enumerate(pairwise(sizes)):
+            if fresh:
+                now, x = self._stirred(x, now, fresh[step])
+            slope = self._slope(x, now, condition)
+            moved = x + (after - now) * slope
+            if self.config.sampler != "ddim" and after > 0:
+                slope = (slope + self._slope(moved, after, condition)) / 2
+                moved = x + (after - now) * slope
+            x = moved
+        return x
+
+    def _direction(self, x: Tensor, sigma: Tensor, condition: Tensor) -> Tensor:
+        """Evaluate the network; its time is the angle between data and noise, 1 for pure data."""
+        time = 1 - torch.atan(sigma) * (2 / math.pi)
+        out: Tensor = self.network(time, x * (1 + sigma.square()).rsqrt()[:, None], condition)
+        return out
+
+    def _slope(self, x: Tensor, sigma: float, condition: Tensor) -> Tensor:
+        size = torch.full_like(x[:, 0], sigma)
+        return (x - self.denoise(x, size, condition)) / sigma
+
+    def _stirred(self, x: Tensor, sigma: float, fresh: Tensor) -> tuple[float, Tensor]:
+        """Add noise before a step."""
+        more = sigma * (1 + min(self.config.churn, math.sqrt(2) - 1))
+        return more, x + math.sqrt(more**2 - sigma**2) * fresh
+
+    def _grid(self) -> list[float]:
+        """Return the sizes of noise from the largest to 0, ``(steps + 1,)``."""
+        config, power = self.config, 1 / self.config.curvature
+        high, low = config.largest**power, config.smallest**power
+        steps = max(1, config.steps - 1)
+        sizes = [(high + i / steps * (low - high)) ** config.curvature for i in range(config.steps)]
+        return [*sizes, 0.0]
+
+    def _sizes(self, uniform: Tensor) -> Tensor:
+        """Turn uniform numbers into sizes of noise."""
+        if self.config.noise == "cosine":
+            inside = 0.001 + 0.998 * uniform  # neither all noise nor none
+            return torch.tan(inside * (math.pi / 2))
+        sigma: Tensor = torch.exp(_MEAN + _WIDTH * torch.special.ndtri(uniform))
+        return sigma

@@ -1,0 +1,53 @@
+"""Every family of generators by name: one union of settings, one way to build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag
+
+from .diffusion import Diffusion, DiffusionConfig
+from .flow_matching import FlowMatching, FlowMatchingConfig
+from .kit import NetworkKit
+from .mean_flow import MeanFlow, MeanFlowConfig
+from .model import GenerativeModel
+
+__all__ = ["FAMILIES", "FamilyConfig", "build_family"]
+
+
+def _family(given: Any) -> str:
+    """Tell the family; settings that were stored before there was a choice do not name it."""
+    if isinstance(given, dict):
+        return str(given.get("family", "flow_matching"))
+    return str(getattr(given, "family", "flow_matching"))
+
+
+FamilyConfig = Annotated[
+    Annotated[FlowMatchingConfig, Tag("flow_matching")]
+    | Annotated[DiffusionConfig, Tag("diffusion")]
+    | Annotated[MeanFlowConfig, Tag("mean_flow")],
+    Discriminator(_family),
+]
+"""Settings of a generator of standardised vectors; ``family`` says which one."""
+
+FAMILIES: dict[str, Callable[[NetworkKit, Any], GenerativeModel]] = {
+    "flow_matching": FlowMatching.from_kit,
+    "diffusion": Diffusion.from_kit,
+    "mean_flow": MeanFlow.from_kit,
+}
+"""How each family is built from networks and settings."""
+
+
+def build_family(config: FamilyConfig, kit: NetworkKit) -> GenerativeModel:
+    """Build a generator of standardised vectors.
+
+    Args:
+        config: its settings.
+        kit: networks for these vectors.
+
+    Shapes:
+        x: ``(events, kit.features)``, dimensionless, of about unit width.
+        condition: ``(events, kit.conditions)``, dimensionless.
+    """
+    return FAMILIES[config.family](kit, config)

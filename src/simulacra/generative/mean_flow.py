@@ -1,0 +1,138 @@
+"""Mean velocities: a generator that needs one step, from data or from a teacher."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..batch import Batch, Draws
+from ..config import Config
+from ..errors import ConfigError
+from ..paths import LinearPath
+from ..random import Stream
+from .flow_matching import FlowMatching
+from .kit import NetworkKit
+from .model import GenerativeModel
+
+__all__ = ["MeanFlow", "MeanFlowConfig"]
+
+
+class MeanFlowConfig(Config):
+    """How a generator of mean velocities is trained and drawn from.
+
+    Args:
+        family: its name.
+        steps: equal steps from noise to data.
+        instantaneous: share of training points whose interval has no length: plain flow matching.
+    """
+
+    family: Literal["mean_flow"] = "mean_flow"
+    steps: int = Field(default=1, ge=1)
+    instantaneous: float = Field(default=0.5, ge=0, lt=1)
+
+
+class MeanFlow(GenerativeModel):
+    r"""A generator of standardised vectors by the mean velocity between two times.
+
+    On a path with velocity :math:`v`, the mean velocity from time t to r,
+    :math:`u(x_t, t, r) = \frac{1}{r - t} \int_t^r v(x_s, s)\,\mathrm ds`, obeys
+
+    .. math:: u = v + (r - t)\,\frac{\mathrm d u}{\mathrm d t},\qquad
+        \frac{\mathrm d u}{\mathrm d t} = v \cdot \partial_x u + \partial_t u
+
+    (Z. Geng, M. Deng, X. Bai, J. Kolter, K. He, "Mean flows for one-step generative modeling",
+    2025, arXiv:2505.13447, eqs. 3 to 6, with time running from noise to data). The right side,
+    kept fixed, is what the network is trained to give; its v is that of a straight line to the
+    data or, after :meth:`learn_from`, of a teacher. One step draws: :math:`x_1 = x_0 + u(x_0, 0,
+    1)`. As in :class:`~simulacra.generative.FlowMatching` the part that is exact for normal data
+    is split off,
+
+    .. math:: u(x, t, r) = \Bigl(\sqrt{\tfrac{s_r}{s_t}} - 1\Bigr) \frac{x}{r - t}
+        + \frac{1}{\sqrt{s_t}}\,f(t, x, c, r), \qquad s_t = t^2 + (1 - t)^2
+
+    Args:
+        network: ``f(t, x, condition)`` with x of shape ``(events, features)`` and r at the end of
+            the condition.
+        features: size of x.
+        config: how it is trained and drawn from.
+
+    Shapes:
+        x: ``(events, features)``, dimensionless, of unit width.
+        condition: ``(events, conditions)``, dimensionless.
+    """
+
+    def __init__(self, network: nn.Module, features: int, config: MeanFlowConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.noise_size = features
+        self.config = config
+        self.path = LinearPath()
+        self._teacher: list[FlowMatching] = []  # in a list: its weights are not this model's
+
+    @classmethod
+    def from_kit(cls, kit: NetworkKit, config: MeanFlowConfig) -> MeanFlow:
+        """Build with a kit's field that knows the second time."""
+        return cls(kit.field(further=1), kit.features, config)
+
+    def learn_from(self, teacher: Any) -> None:
+        """Take the velocity of a trained generator in place of that of single events.
+
+        Args:
+            teacher: a flow-matching generator of the same vectors; it is not changed.
+
+        Raises:
+            ConfigError: if it is of another kind.
+        """
+        if not isinstance(teacher, FlowMatching):
+            raise ConfigError(
+                "mean flow: expected a teacher of the family flow_matching, found "
+                f"{type(teacher).__name__}. Distil that family's own student instead."
+            )
+        self._teacher = [teacher.eval().requires_grad_(False)]
+
+    def mean_velocity(self, t: Tensor, r: Tensor, x: Tensor, condition: Tensor) -> Tensor:
+        """Return the learned mean velocity from times t to r, ``(events,)`` each; shape of x."""
+        here, there = t**2 + (1 - t) ** 2, r**2 + (1 - r) ** 2
+        # (sqrt(s_r / s_t) - 1) / (r - t), written without a division by r - t
+        straight = 2 * (r + t - 1) / (here + (here * there).sqrt())
+        given = torch.cat([condition, r[:, None]], dim=1)
+        correction: Tensor = self.network(t, x, given)
+        return straight[:, None] * x + here.rsqrt()[:, None] * correction
+
+    def loss(self, batch: Batch, draws: Draws) -> Tensor:
+        noise = draws.normal(self.noise_size, Stream.NOISE)
+        time, until, choice = draws.uniform(3, Stream.PATH_TIME).unbind(dim=1)
+        time, until = torch.minimum(time, until), torch.maximum(time, until)
+        until = torch.where(choice < self.config.instantaneous, time, until)
+        point = self.path.at(time, noise, batch.x)
+        velocity = point.velocity
+        for teacher in self._teacher:
+            with torch.no_grad():
+                velocity = teacher.velocity(time, point.state, batch.condition).float()
+        zero, one = torch.zeros_like(time), torch.ones_like(time)
+        mean: Tensor
+        change: Tensor
+        mean, change = torch.func.jvp(  # type: ignore[misc]
+            lambda t, r, x: self.mean_velocity(t, r, x, batch.condition),
+            (time, until, point.state),
+            (one, zero, velocity),
+        )
+        target = (velocity + (until - time)[:, None] * change).detach()
+        error = (mean.float() - target).square().mean(dim=1)
+        # large targets are early mistakes of the network itself: they count less
+        loss: Tensor = error / (error.detach() + _SOFT)
+        return loss
+
+    def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
+        x, steps = noise, self.config.steps
+        for step in range(steps):
+            t = torch.full_like(x[:, 0], step / steps)
+            r = torch.full_like(x[:, 0], (step + 1) / steps)
+            x = x + self.mean_velocity(t, r, x, condition) / steps
+        return x
+
+
+_SOFT = 1e-3
