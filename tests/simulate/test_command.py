@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import warnings
 
@@ -10,8 +11,9 @@ import pytest
 from small_calorimeter import Inline, invented_showers, small_setup
 
 from simulacra.cli import main
+from simulacra.cli.simulate import EXAMPLE
 from simulacra.data import open_showers
-from simulacra.simulate import Tables, run
+from simulacra.simulate import EVENT_SIMULATIONS, PRESETS, Tables, run
 
 
 @pytest.fixture
@@ -51,6 +53,11 @@ def test_options_change_the_preset(simulacra, tmp_path):
     energies = file.incident_energy()
     assert (energies >= 2000).all()
     assert (energies <= 3000).all()
+
+
+def test_the_help_names_everything_there_is():
+    named = set(re.findall(r"[a-z0-9-]+", EXAMPLE))
+    assert {*PRESETS, *EVENT_SIMULATIONS} <= named
 
 
 def test_a_yaml_file_does_as_well(simulacra, tmp_path):

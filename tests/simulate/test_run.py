@@ -178,6 +178,13 @@ def test_grids_are_written_layer_by_layer(tmp_path):
         assert file["showers"].shape == (40, 18, 72)
 
 
+@pytest.mark.parametrize("name", ["calogan", "ams02-ecal"])
+def test_readers_say_that_they_do_not_read_cells(tmp_path, name):
+    _simulate(tmp_path / "cells.hdf5", setup=preset(name))
+    with pytest.raises(FileFormatError, match="holds rectangular cells"):
+        open_showers(tmp_path / "cells.hdf5")
+
+
 def test_shards_of_grids_merge_to_the_whole(tmp_path):
     setup = preset("calogan")
     _simulate(tmp_path / "whole.hdf5", setup=setup)
@@ -256,6 +263,18 @@ def test_absurd_numbers_are_refused(tmp_path, change, error, told):
     with pytest.raises(error, match=told):
         _simulate(tmp_path / "a.hdf5", **change)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_failed_at_once_is_not_in_the_way_of_the_next(tmp_path, monkeypatch):
+    def unknown(work):
+        raise ConfigError("there is no such material")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "simulate_piece", unknown)
+        with pytest.raises(ConfigError):
+            _simulate(tmp_path / "a.hdf5")
+    assert list(tmp_path.iterdir()) == []
+    assert _simulate(tmp_path / "a.hdf5", setup=small_setup(deposits="all")).made == 40
 
 
 def test_threads_are_refused(tmp_path):

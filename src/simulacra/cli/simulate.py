@@ -21,13 +21,18 @@ EXAMPLE = (
     "**Examples:** `simulacra simulate pbwo4-lar --particle gamma --energy 1GeV:64GeV -n 10000 "
     "--seed 1 --workers 2 --out photons.hdf5` · `simulacra simulate mine.yaml -n 100000 "
     "--out part-0.hdf5 --shard 0/10` · `simulacra simulate dijets --set respond=true "
-    "--set cluster=true -n 10000 --out dijets.parquet`"
+    "--set cluster=true -n 10000 --out dijets.parquet`\n\n"
+    "**Presets** (showers, HDF5): pbwo4-lar, pbwo4-lar-cylinder, par04-siw, par04-scipb, calogan, "
+    "ams02-ecal, fe-hadron, pb-hadron.\n\n"
+    "**Processes** (events, Parquet): ee-hadrons, dijets, zjets, znunujets, ttbar, wprime, dis, "
+    "htautau, ztautau, minimum-bias, toyshower.\n\n"
+    "Both are described in the how-to pages, and so is a YAML file of one's own."
 )
 
 
 def simulate(
     calorimeter: Annotated[
-        str, typer.Argument(metavar="PRESET|PROCESS|FILE.yaml", help="What is simulated.")
+        str, typer.Argument(metavar="PRESET|PROCESS|FILE.yaml", help="What is simulated, see below.")
     ],
     out: Annotated[Path, typer.Option("--out", help="File to write.")],
     events: Annotated[int, typer.Option("-n", help="Number of showers of the whole set.")],

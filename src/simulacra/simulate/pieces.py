@@ -189,6 +189,14 @@ class Pieces:
             path.unlink(missing_ok=True)
         self.folder.rmdir()
 
+    def remove_if_empty(self) -> None:
+        """Remove the folder of a run that has failed before its first piece was finished.
+
+        The next attempt, with what was wrong put right, is another run and may lie here.
+        """
+        if not any(self.folder.glob("*.npz")):
+            self.remove()
+
     def _arrays(self, piece: range) -> dict[str, Array]:
         with self._open(piece) as file:
             return {name: file[name] for name in file.files}

@@ -297,9 +297,10 @@ def _module() -> Any:
     try:
         import awkward  # noqa: F401 (its batches are awkward arrays)
         import pythia8mc
-    except ImportError:
+    except ImportError as error:
         raise DependencyError(
-            "collisions need Pythia 8, which is not installed; pip install 'simulacra[pythia]' "
+            f"collisions need Pythia 8, and the package {error.name} is not installed; "
+            "pip install 'simulacra[pythia]' "
             "(with the wheel of pythia8mc 8.317.2; later versions compile for half an hour)."
         ) from None
     return pythia8mc

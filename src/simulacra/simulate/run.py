@@ -248,6 +248,7 @@ def _workers(executor: Any, workers: int, done: Pieces) -> Iterator[Workforce]:
     Geant4 never runs in this process, not even for a single worker: a fatal error would end it.
     """
     with ExitStack() as stack:
+        stack.callback(done.remove_if_empty)
         if executor == "processes":
             hire = partial(local_pool, workers, done.folder)
             force = Workforce(workers, hire, where=f"{workers} processes")

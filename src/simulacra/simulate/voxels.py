@@ -72,12 +72,7 @@ class Voxels:
         found = np.full(len(z), -1, np.int64)
         kinds: dict[Any, list[int]] = {}
         for number, layer in enumerate(self.layers):
-            shape = (
-                (layer.r_edges, layer.n_alpha)
-                if isinstance(layer, Ring)
-                else (layer.n_x, layer.n_y)
-            )
-            kinds.setdefault(shape, []).append(number)
+            kinds.setdefault(_divisions(layer), []).append(number)
         one = len(kinds) == 1
         for numbers in kinds.values():
             chosen = (place >= 0) & (place < len(self.layers)) if one else np.isin(place, numbers)

@@ -54,6 +54,7 @@ def recognise(file: h5py.File) -> Format | PointFormat:
         FileFormatError: naming the keys that are missing and those that are there.
     """
     keys = set(file)
+    _refuse_cells(file, keys)
     for known in _ALL.values():
         if known.required <= keys:
             return known
@@ -64,3 +65,14 @@ def recognise(file: h5py.File) -> Format | PointFormat:
         f"{file.filename}: {missing} missing for the format {closest.name} "
         f"({closest.description}); the file has: {there}."
     )
+
+
+def _refuse_cells(file: h5py.File, keys: set[str]) -> None:
+    """Say what rectangular cells are, which no format here reads."""
+    showers = file.get("showers", getclass=True) is h5py.Dataset and file["showers"].ndim == 3
+    if {"incident_energies", "layer_0"} <= keys or ("incident_energies" in keys and showers):
+        raise FileFormatError(
+            f"{file.filename}: holds rectangular cells (layer_0, ..., or three axes in showers), "
+            "as `simulacra simulate` writes them for a grid; training and judging need rings "
+            "around an axis, and do not read cells yet."
+        )
