@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "simulacra"
 
 FLOORS = [
-    ["errors", "units", "config", "random", "batch", "execute", "workforce"],
+    ["errors", "units", "config", "random", "batch", "execute", "remote", "workforce"],
     ["data", "deploy"],
     ["preprocess", "simulate"],
     ["nets"],
@@ -21,7 +21,8 @@ FLOORS = [
     ["evaluation"],
     ["export"],
     ["tasks"],
-    ["cli", "__main__"],
+    ["cli"],
+    ["__main__"],
 ]
 """From the ground up; doors on one floor do not open into each other, except on the ground."""
 

@@ -16,6 +16,7 @@ __all__ = [
     "ShapeError",
     "SimulacraError",
     "SimulationError",
+    "StoppedError",
     "UnitError",
     "UnknownFieldError",
     "UnknownNameError",
@@ -70,6 +71,10 @@ class WorkforceError(SimulacraError, RuntimeError):
 
 class SimulationError(SimulacraError, RuntimeError):
     """A program that simulates stopped, or its workers were lost."""
+
+
+class StoppedError(SimulacraError, RuntimeError):
+    """Long work was asked to stop; what it had done is saved, and it can go on from there."""
 
 
 class UnknownNameError(SimulacraError, LookupError):

@@ -6,13 +6,26 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import OutputError, RangeError
+from .remote import address, sent
 
-__all__ = ["Shard", "atomic_path", "atomic_text", "available_cores", "require_writable"]
+__all__ = [
+    "Shard",
+    "atomic_path",
+    "atomic_text",
+    "available_cores",
+    "place_in_job",
+    "require_writable",
+    "stop_requests",
+]
+
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # of batch systems, before they kill
 
 
 @contextlib.contextmanager
@@ -23,12 +36,17 @@ def atomic_path(final: Path | str) -> Iterator[Path]:
     stood there before is untouched.
 
     Args:
-        final: the file (or folder) to create; its parent folder is created too.
+        final: the file (or folder) to create; its parent folder is created too. A file with a
+            remote address is written on this machine and sent when it is whole.
 
     Raises:
         OutputError: if the folder cannot be written or the disk is full. Other errors of the
             block, for example those of reading, pass unchanged.
     """
+    if (where := address(final)) is not None:
+        with sent(where) as here:
+            yield here
+        return
     final = Path(final)
     if final.name in ("", ".."):
         raise OutputError(f"{final}: is no name for a result. Give a new name inside that folder.")
@@ -63,8 +81,14 @@ def require_writable(folder: Path | str) -> None:
         folder: an existing folder, or one that is to be created; it is not created here.
 
     Raises:
-        OutputError: if a file is in the way, or the folder may not be written.
+        OutputError: if a file is in the way, the folder may not be written, or it is remote: long
+            work keeps its unfinished pieces beside its result.
     """
+    if (where := address(folder)) is not None:
+        raise OutputError(
+            f"{where}: this command keeps unfinished work beside its result, which needs a folder "
+            "of this machine; write there, and copy the result."
+        )
     folder = Path(folder)
     there = folder.absolute()
     while not (there.exists() or there.is_symlink()):
@@ -80,6 +104,48 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on every system
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Let batch systems ask for an end: SIGTERM and SIGUSR1 are remembered inside the block.
+
+    Yields a question to ask at moments when work can be saved; it says whether a signal came.
+    Until it is first asked there is nothing to save, and a signal ends the process as always.
+    For a command line: signals belong to the whole process.
+    """
+    asked = came = False
+
+    def question() -> bool:
+        nonlocal asked
+        asked = True
+        return came
+
+    def remember(number: int, _: object) -> None:
+        nonlocal came
+        came = True
+        if not asked:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    before = {number: signal.signal(number, remember) for number in _STOP_SIGNALS}
+    try:
+        yield question
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def place_in_job() -> tuple[int, int]:
+    """Return this process's number, from 0, and how many torchrun started with it.
+
+    Read from the variables ``RANK`` and ``WORLD_SIZE`` that torchrun and its kin set; without
+    them this process is alone: 0 and 1.
+    """
+    rank, size = os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", "")
+    if not (rank.isdecimal() and size.isdecimal()):
+        return 0, 1
+    return int(rank), max(1, int(size))
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import warnings
 from typing import Annotated
 
 import typer
 
 from .. import __version__
-from ..errors import SimulacraError, suggestion
+from ..errors import SimulacraError, StoppedError, suggestion
+from ..execute import place_in_job
 from . import bench, compare, data, demo, evaluate, merge, models, sample, simulate, train
 
 __all__ = ["app", "main"]
@@ -24,6 +26,8 @@ CITATION = """@software{simulacra,
 }"""
 
 _INTERRUPTED = 130
+_STOPPED = 75  # sysexits.h: a temporary failure, try again
+_HEAD_START_S = 2.0  # in which torchrun ends the others when the first process has failed
 _INTERRUPTION = "interrupted; nothing was left half-written."
 
 app = typer.Typer(
@@ -78,6 +82,8 @@ def main() -> None:
     warnings.showwarning = _one_line
     try:
         status = app(standalone_mode=False)
+    except StoppedError as error:
+        _fail(str(error), code=_STOPPED)
     except SimulacraError as error:
         _fail(str(error))
     except (typer.Abort, KeyboardInterrupt):
@@ -114,7 +120,12 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _fail(text: str, code: int = 2) -> None:
-    sys.stderr.write(f"simulacra: {' '.join(text.split())}\n")
+    rank, size = place_in_job()
+    who = "simulacra"
+    if rank > 0:  # what ails all is said once, by the first process
+        time.sleep(_HEAD_START_S)
+        who = f"simulacra (process {rank} of {size})"
+    sys.stderr.write(f"{who}: {' '.join(text.split())}\n")
     sys.exit(code)
 
 

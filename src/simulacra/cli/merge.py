@@ -17,7 +17,9 @@ EXAMPLE = (
 
 def merge(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
-    parts: Annotated[list[Path], typer.Argument(metavar="PARTS...", help="Files to join.")],
+    parts: Annotated[
+        list[Path], typer.Argument(metavar="PARTS...", help="Files, a folder or patterns to join.")
+    ],
 ) -> None:
     """Join shards of one run in any order, or plain files of one geometry, without loading them."""
     if all(part.suffix == ".parquet" for part in parts):
@@ -25,8 +27,10 @@ def merge(
 
         typer.echo(f"{out}: {merge_events(out, parts)} events")
         return
+    from ..data import merge_showers
+    from ..remote import expanded
     from ..simulate import holds_cells, merge_cells
-    from ..tasks.calorimeter import merge_showers
 
+    parts = expanded(parts)
     merge = merge_cells if holds_cells(parts[0]) else merge_showers
     typer.echo(f"{out}: {merge(out, parts)} showers")

@@ -22,10 +22,11 @@ class Ticker:
     Args:
         bar: the bar on a terminal, or None in a batch job.
         label: what is being done.
+        quiet: say nothing: another process does.
     """
 
-    def __init__(self, bar: Progress | None, label: str) -> None:
-        self._bar, self._label, self._total = bar, label, 0.0
+    def __init__(self, bar: Progress | None, label: str, *, quiet: bool = False) -> None:
+        self._bar, self._label, self._quiet = bar, label, quiet
         self._task = bar.add_task(label, total=None) if bar else None
         self._last = time.monotonic()
 
@@ -34,7 +35,7 @@ class Ticker:
         self._label = text
         if self._bar and self._task is not None:
             self._bar.reset(self._task, description=text, total=None)
-        else:
+        elif not self._quiet:
             _line(text)
 
     def done(self, amount: float, total: float, text: str = "") -> None:
@@ -44,6 +45,8 @@ class Ticker:
             self._bar.update(self._task, completed=amount, total=total, description=description)
             return
         now = time.monotonic()
+        if self._quiet:
+            return
         if now - self._last >= _SECONDS_BETWEEN_LINES or amount >= total:
             self._last = now
             _line(f"{self._label}: {amount:g} of {total:g} {text}".rstrip())
@@ -55,11 +58,11 @@ class Ticker:
 
 
 @contextmanager
-def ticker(label: str) -> Iterator[Ticker]:
+def ticker(label: str, *, quiet: bool = False) -> Iterator[Ticker]:
     """Show progress on stderr while the block runs: a bar on a terminal, else log lines."""
     console = Console(stderr=True)
-    if not console.is_terminal:
-        yield Ticker(None, label)
+    if quiet or not console.is_terminal:
+        yield Ticker(None, label, quiet=quiet)
         return
     columns = (
         TextColumn("{task.description}", markup=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,14 @@ def train(
     recipe: Annotated[
         str, typer.Argument(help="A recipe's name, or a YAML file of a whole configuration.")
     ],
-    data: Annotated[Path, typer.Option("--data", help="File of showers to learn from.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            "--data",
+            metavar="FILE|DIR|'*.hdf5'",
+            help="Showers to learn from: a file, a folder, a pattern in quotes; repeatable.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the model.")],
     geometry: Annotated[
         str | None,
@@ -38,50 +46,78 @@ def train(
         bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
     ] = False,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, ...")] = "cpu",
+    submit: Annotated[
+        str | None,
+        typer.Option(
+            "--submit",
+            metavar="slurm|local|FILE.yaml",
+            help="Give it to a batch system that goes on after preemption; --set submit.KEY.",
+        ),
+    ] = None,
 ) -> None:
-    """Train a surrogate on a file of showers."""
+    """Train a surrogate on showers; under torchrun, on several processes or GPUs."""
     from ..artifact.store import TRAINING, refuse_foreign
     from ..config import apply_settings
-    from ..data import open_showers
+    from ..data import open_joined
     from ..errors import OutputError
-    from ..execute import require_writable
+    from ..execute import place_in_job, require_writable, stop_requests
     from ..tasks.calorimeter import Surrogate, SurrogateConfig
     from ..tasks.calorimeter import recipe as named
 
     is_file = recipe.endswith((".yaml", ".yml"))
     config = SurrogateConfig.from_yaml(recipe) if is_file else named(recipe)
-    config = apply_settings(config, settings or [])
-    file = open_showers(data, geometry=geometry)
+    for_job, for_model = _sorted_settings(settings or [])
+    config = apply_settings(config, for_model)
+    files = open_joined(data, geometry=geometry)
     if (out / "manifest.json").exists() and not resume:
         raise OutputError(
             f"{out}: holds a trained model already; choose another --out, or --resume to go on."
         )
     refuse_foreign(out)
     require_writable(out)
+    if submit is not None or for_job:
+        typer.echo(_submitted(submit, for_job, out / TRAINING / "jobs"))
+        return
+    leads = place_in_job()[0] == 0
     surrogate = Surrogate(config)
-    with ticker("reading the showers") as tick:
+    with ticker("reading the showers", quiet=not leads) as tick, stop_requests() as stop:
         surrogate.fit(
-            file,
+            files,
             seed=seed,
             folder=out / TRAINING,
             resume=resume,
             device=device,
             progress=tick.epoch,
             stage=tick.stage,
+            stop=stop,
         )
-    words = [
-        "simulacra",
-        "train",
-        recipe,
-        "--data",
-        data.name,
-        "--out",
-        out.name,
-        "--seed",
-        str(seed),
-    ]
-    words += [word for setting in settings or [] for word in ("--set", setting)]
+    if not leads:
+        return
+    words = ["simulacra", "train", recipe]
+    words += [word for path in data for word in ("--data", path.name)]
+    words += ["--out", out.name, "--seed", str(seed)]
+    words += [word for setting in for_model for word in ("--set", setting)]
     surrogate.scored(command=shlex.join(words))  # names of files, not of anybody's folders
     surrogate.save(out)
     minutes = surrogate.manifest["training"]["wall_minutes"]
-    typer.echo(f"{out}: trained on {file.events} showers in {minutes:.1f} minutes")
+    typer.echo(f"{out}: trained on {len(files)} showers in {minutes:.1f} minutes")
+
+
+def _sorted_settings(settings: list[str]) -> tuple[list[str], list[str]]:
+    """Return the settings of a batch job, without their section's name, and those of the model."""
+    head = "submit."
+    for_job = [setting.removeprefix(head) for setting in settings if setting.startswith(head)]
+    return for_job, [setting for setting in settings if not setting.startswith(head)]
+
+
+def _submitted(where: str | None, settings: list[str], folder: Path) -> str:
+    """Give this very command to a batch system and say where it went."""
+    from ..errors import ConfigError
+    from ..train.submission import submission, submit, without_submission
+
+    if where is None:
+        raise ConfigError(
+            "settings that begin with `submit.` describe a batch job; add --submit slurm or local."
+        )
+    command = without_submission(sys.argv[1:])
+    return submit(command, submission(where, settings), folder)

@@ -5,6 +5,8 @@ from .files import ShowerFile, open_showers, read_showers
 from .formats import FORMATS, POINT_FORMATS
 from .geometry import Geometry, Layer, geometries, geometry
 from .inspection import Inspection, Validation
+from .joined import JoinedFiles, open_joined
+from .merging import merge_showers
 from .overlap import Fingerprint, find_overlap, refuse_overlap
 from .point_inspection import PointValidation
 from .pointfiles import PointFile, open_points, write_points
@@ -23,6 +25,7 @@ __all__ = [
     "Fingerprint",
     "Geometry",
     "Inspection",
+    "JoinedFiles",
     "Layer",
     "PointFile",
     "PointShowers",
@@ -41,6 +44,8 @@ __all__ = [
     "geometries",
     "geometry",
     "get",
+    "merge_showers",
+    "open_joined",
     "open_points",
     "open_showers",
     "read_showers",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,11 @@ def read_attributes(file: h5py.File) -> dict[str, Any]:
     Attributes of other kinds (references, compounds, very long ones) are left out.
     """
     found = {}
-    for name in file.attrs:
-        if int(np.prod(file.attrs.get_id(name).shape or (1,), dtype=object)) > _MAX_ENTRIES:
+    attributes = file.attrs  # made anew at each mention, and a set may have a thousand files
+    for name in attributes:
+        if math.prod(attributes.get_id(name).shape or (1,)) > _MAX_ENTRIES:
             continue
-        value = _plain_value(file.attrs[name])
+        value = _plain_value(attributes[name])
         if value is not None:
             found[str(name)] = value
     return found

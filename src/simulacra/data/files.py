@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError, RangeError
+from ..remote import opened
 from .attributes import find_geometry, read_attributes
 from .formats import Content, Format, PointFormat, Rows, format_named, recognise
 from .formats.guard import guarded, open_hdf5, refuse_dangerous, translated
@@ -107,8 +108,8 @@ class ShowerFile:
 
     def digest(self) -> str:
         """Return the SHA-256 of the file's bytes."""
-        with self.path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
+        with opened(self.path) as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
 
     def read(
         self, start: int = 0, stop: int | None = None, *, strict: bool = False
@@ -226,9 +227,11 @@ class ShowerFile:
             UnitError: if energies look as if they were in GeV.
         """
         inspection = Inspection(self.geometry, str(self.path))
+        few = self.events <= _GLANCES * _SHOWERS_PER_GLANCE  # one piece is unpacked once then
+        glances, size = (1, self.events) if few else (_GLANCES, _SHOWERS_PER_GLANCE)
         with self._file() as file:
-            for start in sorted({self.events * i // _GLANCES for i in range(_GLANCES)}):
-                stop = min(start + _SHOWERS_PER_GLANCE, self.events)
+            for start in sorted({self.events * i // glances for i in range(glances)}):
+                stop = min(start + size, self.events)
                 inspection.add(self._read(file, start, stop, strict=False))
         inspection.refuse_gev()
 

@@ -11,18 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RangeError, ShapeError
+from ..remote import expanded
 from .files import ShowerFile, open_showers
 from .geometry import Geometry
+from .inspection import Inspection, Validation
 from .showers import VoxelShowers
 
 __all__ = ["JoinedFiles", "open_joined"]
+
+_NAMED = 8  # files; of more, the first and the last are named
 
 
 class JoinedFiles:
     """Files of showers one after the other; nothing but their descriptions is in memory.
 
     Made by :func:`open_joined`. Offers what a :class:`ShowerFile` offers for reading and may be
-    sent to other processes.
+    sent to other processes. A file is open while it is read, and no other.
 
     Args:
         files: at least one, all of one detector.
@@ -51,9 +55,17 @@ class JoinedFiles:
         return int(self._starts[-1])
 
     @property
+    def events(self) -> int:
+        """Number of showers."""
+        return len(self)
+
+    @property
     def name(self) -> str:
         """Names of the files, without their folders."""
-        return " + ".join(f.path.name for f in self.files)
+        names = [f.path.name for f in self.files]
+        if len(names) <= _NAMED:
+            return " + ".join(names)
+        return f"{names[0]} ... {names[-1]} ({len(names)} files)"
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -87,16 +99,30 @@ class JoinedFiles:
         if len(self.files) == 1 or start == stop:
             return self.files[0].read(start, stop) if start != stop else self.files[0].read(0, 0)
         parts = []
-        for file, first in zip(self.files, self._starts[:-1].tolist(), strict=True):
-            low, high = max(start, first), min(stop, first + len(file))
-            if low < high:
-                parts.append(file.read(low - first, high - first))
+        number = int(np.searchsorted(self._starts, start, side="right")) - 1
+        while (first := int(self._starts[number])) < stop:
+            file = self.files[number]
+            parts.append(file.read(max(start - first, 0), min(stop - first, len(file))))
+            number += 1
         return VoxelShowers.concatenate(parts)
 
-    def chunks(self) -> Iterator[VoxelShowers]:
+    def chunks(self, *, strict: bool = False) -> Iterator[VoxelShowers]:
         """Read everything piece by piece, in order; see :meth:`ShowerFile.chunks`."""
         for file in self.files:
-            yield from file.chunks()
+            yield from file.chunks(strict=strict)
+
+    def validate(self, *, strict: bool = False) -> Validation:
+        """Read everything once and say what is in it; see :meth:`ShowerFile.validate`."""
+        if len(self.files) == 1:
+            return self.files[0].validate(strict=strict)
+        whole = Inspection(self.geometry, self.name)
+        for file in self.files:
+            inspection = Inspection(self.geometry, str(file.path))
+            for part in file.chunks(strict=strict):
+                inspection.add(part)
+            inspection.refuse_gev()  # one file of a thousand would not show in the sum
+            whole.join(inspection)
+        return whole.result()
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return what is one number per shower and in every file, shape ``(events,)`` each."""
@@ -106,6 +132,21 @@ class JoinedFiles:
             for name in parts[0]
             if all(name in part for part in parts)
         }
+
+    def refuse_unlike(self) -> None:
+        """Refuse files whose columns differ from those of the first.
+
+        Raises:
+            ShapeError: naming the first file with other conditions, or with weights where the
+                others have none.
+        """
+        first = self.files[0]
+        for other in self.files[1:]:
+            if _columns(other) != _columns(first):
+                raise ShapeError(
+                    f"{other.path}: has the columns {', '.join(_columns(other))}; expected those "
+                    f"of {first.path}, {', '.join(_columns(first))}."
+                )
 
     def array(self, name: str) -> NDArray[Any]:
         """Return a further array of the files, see :meth:`ShowerFile.array`."""
@@ -118,13 +159,25 @@ def open_joined(
     """Open one or several files as one set of showers.
 
     Args:
-        paths: the files, in the order of their showers.
+        paths: the files, in the order of their showers; a folder stands for its HDF5 files and a
+            pattern such as ``part-*.hdf5`` for those that match, in the order of their names.
         geometry: the detector; by default the files' own.
 
     Raises:
         RangeError: if there is no file.
         ShapeError: if the detectors differ.
-        FileFormatError: if a file is not one of showers, see :func:`open_showers`.
+        FileFormatError: if a file is not one of showers, see :func:`open_showers`, or a folder or
+            a pattern has no file.
     """
     several = [paths] if isinstance(paths, Path | str) else list(paths)
-    return JoinedFiles([open_showers(path, geometry=geometry) for path in several])
+    files: list[ShowerFile] = []
+    for path in expanded(several):
+        file = open_showers(path, geometry=geometry)
+        if files and file.geometry == files[0].geometry:
+            file.geometry = files[0].geometry  # one object for a thousand files
+        files.append(file)
+    return JoinedFiles(files)
+
+
+def _columns(file: ShowerFile) -> list[str]:
+    return ["incident_energy", *sorted(file.conditions), *(["weight"] if file.weighted else [])]

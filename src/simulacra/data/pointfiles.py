@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import FileFormatError, RangeError, ShapeError
 from ..execute import atomic_path
+from ..remote import opened
 from .attributes import find_geometry, read_attributes, write_attributes
 from .formats import POINT_FORMATS, Content, PointFormat, Rows, format_named, recognise
 from .formats.guard import guarded, refuse_dangerous
@@ -104,8 +105,8 @@ class PointFile:
 
     def digest(self) -> str:
         """Return the SHA-256 of the file's bytes."""
-        with self.path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
+        with opened(self.path) as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
 
     def read(self, start: int = 0, stop: int | None = None) -> PointShowers:
         """Read a run of showers into memory.

@@ -46,7 +46,7 @@ def load_checkpoint(path: Path, run: str) -> dict[str, Any]:
         ArtifactError: if the file is damaged, or belongs to other settings, data or seed.
     """
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise ArtifactError(
             f"{path}: cannot be read as a checkpoint ({type(error).__name__}); remove it to start "

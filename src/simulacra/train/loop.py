@@ -6,68 +6,30 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from ..batch import Batch, Draws
-from ..config import Config
-from ..errors import RangeError
+from ..errors import RangeError, StoppedError
 from ..generative import GenerativeModel
 from ..random import Stream, generator
 from .checkpoint import identity, load_checkpoint, save_checkpoint
 from .record import History, Recorder
+from .settings import TrainingConfig
+from .team import Team, assemble
 
-__all__ = ["Progress", "TrainingConfig", "TrainingSet", "train"]
+__all__ = ["Progress", "TrainingSet", "train"]
 
 Progress = Callable[[dict[str, Any]], None]
 """Called after every epoch (and once before the first) with the record's newest entry."""
 
 _VALIDATION = 2**63  # sample numbers of validation draws, far from those of training
-
-
-class TrainingConfig(Config):
-    """How a generator is trained.
-
-    Args:
-        epochs: passes over the training events.
-        batch_size: events per step.
-        learning_rate: largest step of Adam, dimensionless.
-        warmup_steps: steps over which the learning rate rises from zero.
-        schedule: ``cosine`` falls to ``final_rate`` of the largest rate at the end; ``constant``
-            stays.
-        final_rate: last learning rate, as a share of the largest.
-        weight_decay: decoupled decay of AdamW per step, dimensionless.
-        clip_norm: largest norm of a gradient; longer ones are shortened.
-        average: decay of the running average of weights, which is what is kept and judged.
-        validation_fraction: share of the events kept for the validation loss.
-        patience: epochs without a better validation loss after which training stops; 0 never does.
-        checkpoint_minutes: time between checkpoints, in minutes.
-        precision: number format of the network's products.
-        threads: processor threads; part of the result's identity; 0 takes what torch has.
-        tensorboard: write TensorBoard files.
-    """
-
-    epochs: int = Field(default=50, ge=1)
-    batch_size: int = Field(default=512, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    warmup_steps: int = Field(default=300, ge=0)
-    schedule: Literal["cosine", "constant"] = "cosine"
-    final_rate: float = Field(default=1e-3, ge=0, le=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    clip_norm: float = Field(default=1.0, gt=0)
-    average: float = Field(default=0.999, ge=0, lt=1)
-    validation_fraction: float = Field(default=0.05, ge=0, lt=1)
-    patience: int = Field(default=0, ge=0)
-    checkpoint_minutes: float = Field(default=2.0, ge=0)
-    precision: Literal["float32", "bfloat16"] = "float32"
-    threads: int = Field(default=0, ge=0)
-    tensorboard: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +98,12 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     progress: Progress | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> History:
     """Train ``model`` in place; it ends with the averaged weights.
+
+    Under torchrun every process calls this with the same arguments; they share each batch evenly
+    and follow the steps of a single process to rounding. The first one writes and reports.
 
     Order and noise of the samples are functions of the seed and of the sample's number, so a run
     that was interrupted and resumed gives the same weights as one that was not.
@@ -151,21 +117,27 @@ def train(
         resume: go on from the checkpoint in ``folder`` if there is one.
         device: where the network is trained.
         progress: called after every epoch.
+        stop: asked after every step; if it says yes, a checkpoint is written and training ends.
 
     Returns:
         One entry per epoch.
 
     Raises:
-        RangeError: if there are fewer events than one batch, the total weight is not positive, or
-            the loss is no longer a number.
+        RangeError: if there are fewer events than one batch, the total weight is not positive, the
+            loss is no longer a number, or a batch cannot be shared out evenly.
         ArtifactError: if the checkpoint belongs to another run.
+        StoppedError: if ``stop`` said so.
+        DependencyError: if there are several processes and Lightning Fabric is not installed.
+        WorkforceError: if another process no longer answers.
     """
     _check(data, config)
+    team = assemble(device)
     before = torch.get_num_threads()
     if config.threads:
         torch.set_num_threads(config.threads)
     try:
-        return _Run(model, data, config, seed, folder, device, progress).go(resume)
+        with team.working():
+            return _Run(model, data, config, seed, folder, device, progress, stop, team).go(resume)
     finally:
         torch.set_num_threads(before)
 
@@ -182,13 +154,18 @@ class _Run:
         folder: Path,
         device: str,
         progress: Progress | None,
+        stop: Callable[[], bool] | None,
+        team: Team,
     ) -> None:
         self.data, self.config, self.seed = data, config, seed
-        self.folder, self.device, self.progress = folder, device, progress
+        self.folder, self.team, self.device = folder, team, team.device(device)
+        self.progress, self.stop = progress, stop
         self.checkpoint, self.saved = folder / "checkpoint.pt", time.monotonic()
-        self.run = identity(config=config.to_dict(), data=data.digest, seed=seed)
-        model.to(device)
+        self.run = identity(config=config.identity(), data=data.digest, seed=seed)
+        self.parts = _parts(team.part(config.batch_size), config.accumulate)
+        model.to(self.device)
         self.state = _State(model, copy.deepcopy(model), _optimiser(model, config))
+        self.joined = team.join(model)
         order = generator(seed, Stream.SPLIT).permutation(len(data.x))
         held = int(config.validation_fraction * len(data.x))
         self.validation, self.training = np.sort(order[:held]), np.sort(order[held:])
@@ -196,14 +173,15 @@ class _Run:
 
     def go(self, resume: bool) -> History:
         state = self.state
-        if resume and self.checkpoint.exists():
-            state.restore(load_checkpoint(self.checkpoint, self.run))
-        with Recorder(self.folder, state.history, tensorboard=self.config.tensorboard) as record:
+        if resume and (saved := self._found()) is not None:
+            state.restore(saved)
+        with self._recorder() as record:
             while state.epoch < self.config.epochs and not self._waited_enough():
                 entry = self._epoch()
                 state.history.append(entry)
-                record.write(entry)
-                if self.progress:
+                if record:
+                    record.write(entry)
+                if self.progress and self.team.leads:
                     self.progress(entry)
             self._save()
         kept = state.best_weights if self.config.patience else state.average.state_dict()
@@ -211,11 +189,30 @@ class _Run:
         state.model.eval()
         return state.history
 
+    def _found(self) -> dict[str, Any] | None:
+        """Return the checkpoint that the first process finds, the same for all."""
+        found = None
+        if self.team.leads and self.checkpoint.exists():
+            found = load_checkpoint(self.checkpoint, self.run)
+        return self.team.from_leader(found)
+
+    def _recorder(self) -> AbstractContextManager[Recorder | None]:
+        if not self.team.leads:
+            return nullcontext()
+        return Recorder(self.folder, self.state.history, tensorboard=self.config.tensorboard)
+
     def _epoch(self) -> dict[str, Any]:
         state, wall, processor = self.state, time.monotonic(), time.process_time()
         state.model.train()
         for rows in self._batches(start=state.step - state.epoch * self.steps):
-            state.loss_sum += self._step(rows)
+            loss, stopped = self._step(rows)
+            state.loss_sum += loss
+            if stopped:
+                self._save()
+                raise StoppedError(
+                    f"training: asked to stop after step {state.step} of epoch {state.epoch + 1}; "
+                    f"the checkpoint is in {self.folder}. Go on with --resume."
+                )
             if time.monotonic() - self.saved >= 60 * self.config.checkpoint_minutes:
                 self._save()
         training_loss, state.loss_sum = state.loss_sum / self.steps, 0.0
@@ -233,11 +230,16 @@ class _Run:
             "validation_loss": validation,
             "learning_rate": self._rate(),
             "wall_seconds": time.monotonic() - wall,
-            "processor_seconds": time.process_time() - processor,
+            "processor_seconds": self._sum(time.process_time() - processor),
         }
 
+    def _sum(self, mine: float) -> float:
+        """Return the sum over all processes."""
+        return self.team.mean(mine)[0] * self.team.size
+
     def _save(self) -> None:
-        save_checkpoint(self.checkpoint, self.run, self.state.to_dict())
+        if self.team.leads:
+            save_checkpoint(self.checkpoint, self.run, self.state.to_dict())
         self.saved = time.monotonic()
 
     def _batches(self, start: int) -> Iterator[Tensor]:
@@ -246,31 +248,38 @@ class _Run:
         for i in range(start, self.steps):
             yield torch.from_numpy(order[i * size : (i + 1) * size])
 
-    def _step(self, rows: Tensor) -> float:
+    def _step(self, rows: Tensor) -> tuple[float, bool]:
+        """Do one step and return the batch's loss, and whether anybody was asked to stop."""
         state, config = self.state, self.config
         for group in state.optimiser.param_groups:
             group["lr"] = self._rate()
-        draws = Draws(self.seed, state.step * config.batch_size, len(rows), self.device)
-        loss = self._loss(state.model, rows, draws)
         state.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        mine = 0.0
+        for part in self.parts:
+            first = state.step * config.batch_size + part.start
+            draws = Draws(self.seed, first, len(part), self.device)
+            with self.team.alone(self.joined, part != self.parts[-1]):
+                loss = self._loss(self.joined, rows[part.start : part.stop], draws)
+                loss = loss / len(self.parts)
+                loss.backward()
+            mine += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
         state.optimiser.step()
         state.step += 1
         self._average()
-        value = float(loss.detach())
+        value, stopped = self.team.mean(mine, float(self.stop is not None and self.stop()))
         if not math.isfinite(value):
             raise RangeError(
                 f"training: the loss became {value} at step {state.step}; likely a learning rate "
                 f"that is too large ({config.learning_rate:g}) or data outside their range."
             )
-        return value
+        return value, stopped > 0
 
-    def _loss(self, model: GenerativeModel, rows: Tensor, draws: Draws) -> Tensor:
+    def _loss(self, model: Any, rows: Tensor, draws: Draws) -> Tensor:
         batch = self.data.batch(rows, self.device)
         half = self.config.precision == "bfloat16"
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=half):
-            losses = model.loss(batch, draws)
+            losses: Tensor = model.loss(batch, draws)
         return (batch.weight * losses).mean()
 
     def _average(self) -> None:
@@ -294,14 +303,15 @@ class _Run:
         if len(self.validation) == 0:
             return math.nan
         self.state.average.eval()
-        total = 0.0
+        total, size = 0.0, self.config.batch_size
         with torch.no_grad():
-            for first in range(0, len(self.validation), size := self.config.batch_size):
+            own = range(self.team.rank * size, len(self.validation), self.team.size * size)
+            for first in own:
                 rows = torch.from_numpy(self.validation[first : first + size])
                 draws = Draws(self.seed, _VALIDATION + first, len(rows), self.device)
                 loss = self._loss(self.state.average, rows, draws)
                 total += float(loss) * len(rows)
-        return total / len(self.validation)
+        return self._sum(total) / len(self.validation)
 
     def _waited_enough(self) -> bool:
         waited = self.state.epoch - self.state.best_epoch
@@ -316,6 +326,17 @@ def _optimiser(model: GenerativeModel, config: TrainingConfig) -> torch.optim.Ad
         weight_decay=config.weight_decay,
         fused=True,
     )
+
+
+def _parts(own: range, count: int) -> list[range]:
+    """Cut a process's share of a batch into equal parts, done one after the other."""
+    if len(own) % count:
+        raise RangeError(
+            f"training: {len(own)} events of a batch per process cannot be done in {count} equal "
+            "parts; choose training.accumulate so that it divides them."
+        )
+    size = len(own) // count
+    return [range(start, start + size) for start in range(own.start, own.stop, size)]
 
 
 def _check(data: TrainingSet, config: TrainingConfig) -> None:

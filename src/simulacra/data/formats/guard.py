@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import numpy as np
 
 from ...errors import FileFormatError
+from ...remote import address, opened
 
 __all__ = [
     "MAX_CHUNK_BYTES",
@@ -53,12 +54,33 @@ def open_hdf5(path: Path) -> h5py.File:
     """Open an HDF5 file for reading; the caller closes it.
 
     Raises:
-        FileFormatError: if the file is missing, is not HDF5 or is truncated.
+        FileFormatError: if the file is missing, is not HDF5, is truncated or cannot be reached.
+        DependencyError: if the package for a remote address is not installed.
     """
     try:
+        if address(path) is not None:
+            return _StreamedFile(opened(path))
         return h5py.File(path, "r", locking="best-effort")
+    except FileFormatError:
+        raise
     except (OSError, RuntimeError, ValueError) as error:
         raise _not_opened(path, error) from None
+
+
+class _StreamedFile(h5py.File):  # type: ignore[misc]  # h5py has no types
+    """A file that is read through a stream, which ends with it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        try:
+            super().__init__(stream, "r")
+        except BaseException:
+            stream.close()
+            raise
+
+    def close(self) -> None:
+        super().close()
+        self._stream.close()
 
 
 @contextlib.contextmanager
@@ -176,7 +198,7 @@ def _from_hdf5(error: BaseException) -> bool:
 
 
 def _not_opened(path: Path, error: BaseException) -> FileFormatError:
-    if not path.exists():
+    if address(path) is None and not path.exists():
         return FileFormatError(f"{path}: there is no such file.")
     if path.is_dir():
         return FileFormatError(f"{path}: is a folder; expected an HDF5 file of showers.")

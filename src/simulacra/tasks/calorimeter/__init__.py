@@ -4,7 +4,8 @@ Assumes voxels of one detector, one incident particle per shower, and an energy 
 training file covers.
 """
 
-from .drawing import merge_showers, sample_to_file, spectrum
+from ...data import merge_showers
+from .drawing import sample_to_file, spectrum
 from .problem import SurrogateConfig
 from .recipes import RECIPES, recipe
 from .shipped import find_model, shipped_models

@@ -11,13 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import ShowerFile, VoxelShowers, open_showers, write_showers
+from ...data import ShowerFile, VoxelShowers, write_showers
 from ...errors import FileFormatError, RangeError
 from ...execute import Shard
 from ...random import Stream, uniform
 from .surrogate import Surrogate
 
-__all__ = ["Particles", "merge_showers", "particles_like", "sample_to_file", "spectrum"]
+__all__ = ["Particles", "particles_like", "sample_to_file", "spectrum"]
 
 Array = NDArray[Any]
 _LARGEST_SET = 10**9  # 4 GB of incident energies
@@ -165,62 +165,6 @@ def sample_to_file(
 
     keys = {"training_keys": surrogate.training_keys}
     return write_showers(path, parts(), attributes=attributes, arrays=keys)
-
-
-def merge_showers(path: Path | str, parts: Sequence[Path | str]) -> int:
-    """Join files of showers without loading them; shards of one run go back into their order.
-
-    Args:
-        path: the file to write.
-        parts: shards of one run in any order, or plain files of one geometry in theirs.
-
-    Returns:
-        The number of showers written.
-
-    Raises:
-        FileFormatError: if shards are of different runs, overlap or leave a gap, or some files are
-            shards and others are not.
-        UnitError: if energies look as if they were in GeV.
-        RangeError: if there is no part.
-    """
-    files = [open_showers(part) for part in parts]
-    if not files:
-        raise RangeError("merge: expected at least one file to join, got none.")
-    for file in files:
-        file.refuse_gev()
-    runs = {file.provenance.get("run") for file in files}
-    if len(runs) > 1:
-        raise FileFormatError(
-            "merge: the files belong to different runs (other model, seed or particles); only "
-            "shards of one run, or plain files, can be joined."
-        )
-    attributes: dict[str, Any] = dict(files[0].provenance)
-    if runs != {None}:
-        files = _in_order(files)
-        attributes |= {"first_event": 0, "shard": "0/1"}
-    arrays = {name: files[0].array(name) for name in files[0].arrays}
-    chunks = (chunk for file in files for chunk in file.chunks())
-    return write_showers(path, chunks, attributes=attributes, arrays=arrays)
-
-
-def _in_order(files: list[ShowerFile]) -> list[ShowerFile]:
-    files = sorted(files, key=lambda file: int(file.provenance["first_event"]))
-    expected = 0
-    for file in files:
-        first = int(file.provenance["first_event"])
-        if first != expected:
-            what = "overlap" if first < expected else "leave a gap"
-            raise FileFormatError(
-                f"merge: the shards {what}: {file.path.name} begins with event {first}, expected "
-                f"{expected}."
-            )
-        expected += file.events
-    total = int(files[0].provenance["events_of_run"])
-    if expected != total:
-        raise FileFormatError(
-            f"merge: the shards hold {expected} of the run's {total} showers; a shard is missing."
-        )
-    return files
 
 
 def _gathered(arrays: Iterator[Array], size: int) -> Iterator[Array]:

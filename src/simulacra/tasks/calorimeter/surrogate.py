@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from ... import __version__
 from ...artifact import Artifact, load_artifact, save_artifact
 from ...batch import Draws
-from ...data import Geometry, ShowerFile, VoxelShowers, open_showers
+from ...data import Geometry, JoinedFiles, ShowerFile, VoxelShowers, open_joined
 from ...errors import ArtifactError, ConfigError, RangeError, ShapeError, SimulacraError
+from ...execute import place_in_job
 from ...generative import Drawing, ShowerCascade, ShowerLayout, draw, initialised, require_device
 from ...random import NOISE_LAW
 from ...train import History, Progress, TrainingSet, identity, train
@@ -25,6 +26,7 @@ from .recipes import recipe
 __all__ = ["Surrogate"]
 
 Array = NDArray[Any]
+Source = VoxelShowers | ShowerFile | JoinedFiles | Path | str | Sequence[Path | str]
 _CONSTANTS_FROM = 200_000  # events from which preprocessing constants are taken
 _SLACK = 0.01  # the edge of a sample is not the edge of its spectrum
 
@@ -72,7 +74,7 @@ class Surrogate:
 
     def fit(
         self,
-        data: VoxelShowers | ShowerFile | Path | str,
+        data: Source,
         *,
         seed: int = 0,
         folder: Path | str | None = None,
@@ -80,24 +82,29 @@ class Surrogate:
         device: str = "cpu",
         progress: Progress | None = None,
         stage: Callable[[str], None] | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Self:
-        """Learn from showers.
+        """Learn from showers; under torchrun together with the other processes.
 
         Args:
-            data: showers, or a file of them.
+            data: showers, or files of them: one, a folder, a pattern or several of these.
             seed: identity of the training.
             folder: where checkpoint and log are kept; by default nowhere.
             resume: go on from the checkpoint in ``folder``.
             device: where the network is trained, such as ``cuda``.
             progress: called after every epoch with its record.
             stage: called with a sentence when another stage begins.
+            stop: asked after every step; if it says yes, a checkpoint is written and training ends.
 
         Raises:
             FileFormatError: if a shower holds numbers that are no energies.
             UnitError: if the file looks as if it were in GeV.
             ConfigError: if the file lacks a condition of the configuration, or this machine the
                 device.
-            RangeError: if there are too few showers or a weight sum is not positive.
+            RangeError: if there are too few showers, a weight sum is not positive, or the
+                processes cannot share a batch evenly.
+            StoppedError: if ``stop`` said so.
+            WorkforceError: if another process no longer answers.
         """
         say = stage or (lambda _: None)
         device = require_device(device)
@@ -122,6 +129,7 @@ class Surrogate:
                 resume=resume,
                 device=device,
                 progress=progress,
+                stop=stop,
             )
         self._model, self._geometry, self._keys = model.cpu().eval(), events.geometry, events.keys
         self._manifest = self._described(events, seed)
@@ -327,6 +335,7 @@ class Surrogate:
                     sum(e["processor_seconds"] for e in self.history) / 60, 2
                 ),
                 "threads": self.config.training.threads or torch.get_num_threads(),
+                "processes": place_in_job()[1],
                 "provenance": {
                     name: value.item() if isinstance(value, np.generic) else value
                     for name, value in events.provenance.items()
@@ -382,29 +391,28 @@ class _Events:
         self.geometry, self.provenance, self.file, self.digest = geometry, provenance, file, digest
 
     @classmethod
-    def read(
-        cls, data: VoxelShowers | ShowerFile | Path | str, conditions: tuple[str, ...]
-    ) -> _Events:
+    def read(cls, data: Source, conditions: tuple[str, ...]) -> _Events:
         if isinstance(data, VoxelShowers):
+            _refuse_missing(conditions, data.conditions, "showers in memory")
             parts: Iterable[VoxelShowers] = [data]
             name, digest = "showers in memory", ""
-            events, geometry, provenance = len(data), data.geometry, data.provenance
+            provenance: Mapping[str, Any] = data.provenance
         else:
-            file = data if isinstance(data, ShowerFile) else open_showers(data)
-            file.validate(strict=True)
-            parts, name, digest = file.chunks(strict=True), file.path.name, file.digest()
-            events, geometry, provenance = file.events, file.geometry, file.provenance
+            if isinstance(data, ShowerFile):
+                data = JoinedFiles([data])
+            elif not isinstance(data, JoinedFiles):
+                data = open_joined(data)
+            for file in data.files:
+                _refuse_missing(conditions, file.conditions, str(file.path))
+            data.validate(strict=True)
+            parts, name, digest = data.chunks(strict=True), data.name, data.digest()
+            provenance = data.provenance
+        events, geometry = len(data), data.geometry
         voxels = np.empty((events, geometry.voxels), np.float32)
         table = np.empty((events, 1 + len(conditions)), np.float32)
         weight, keys = np.ones(events, np.float32), np.empty(events, np.uint64)
         done = 0
         for part in parts:
-            missing = [condition for condition in conditions if condition not in part.conditions]
-            if missing:
-                raise ConfigError(
-                    f"{name}: the recipe depends on {', '.join(missing)}, which the file does not "
-                    f"have; it has {', '.join(['incident_energy', *part.conditions])}."
-                )
             rows = slice(done, done + len(part))
             voxels[rows], weight[rows] = part.energies, part.weights
             table[rows, 0] = part.incident_energy
@@ -414,6 +422,15 @@ class _Events:
             done += len(part)
         digest = digest or f"{int(np.bitwise_xor.reduce(keys)):016x}"
         return cls(voxels, table, weight, keys, geometry, provenance, name, digest)
+
+
+def _refuse_missing(wanted: tuple[str, ...], found: Iterable[str], where: str) -> None:
+    missing = [condition for condition in wanted if condition not in found]
+    if missing:
+        raise ConfigError(
+            f"{where}: the recipe depends on {', '.join(missing)}, which the file does not have; "
+            f"it has {', '.join(['incident_energy', *found])}."
+        )
 
 
 def _encode(
