@@ -32,7 +32,8 @@ EXAMPLE = (
 
 def simulate(
     calorimeter: Annotated[
-        str, typer.Argument(metavar="PRESET|PROCESS|FILE.yaml", help="What is simulated, see below.")
+        str,
+        typer.Argument(metavar="PRESET|PROCESS|FILE.yaml", help="What is simulated, see below."),
     ],
     out: Annotated[Path, typer.Option("--out", help="File to write.")],
     events: Annotated[int, typer.Option("-n", help="Number of showers of the whole set.")],
