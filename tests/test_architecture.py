@@ -10,7 +10,18 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "simulacra"
 
 FLOORS = [
-    ["errors", "units", "config", "random", "batch", "execute", "remote", "workforce"],
+    [
+        "errors",
+        "units",
+        "config",
+        "random",
+        "batch",
+        "execute",
+        "remote",
+        "pieces",
+        "cluster",
+        "workforce",
+    ],
     ["data", "deploy"],
     ["preprocess", "simulate"],
     ["nets"],

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "simulacra"
 NOTEBOOKS = ROOT / "docs" / "notebooks"
 
 FLOORS = [
-    "errors", "units", "config", "random", "batch", "execute", "workforce",
+    "errors", "units", "config", "random", "batch", "execute", "pieces", "workforce",
     "data", "simulate", "preprocess", "nets", "paths", "samplers", "generative", "classify", "train",
     "artifact", "evaluation", "tasks", "cli",
 ]  # fmt: skip

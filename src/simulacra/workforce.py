@@ -7,16 +7,24 @@ results do not depend on who did them; a worker that dies costs its unfinished p
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import pickle
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from multiprocessing import get_context
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass, field
+from enum import Enum
+from multiprocessing import connection, get_context, parent_process
 from typing import Any, TypeVar
 
-from .errors import ConfigError, DependencyError, RangeError, WorkforceError
+from .cluster import answers, dask_client, explained
+from .errors import ConfigError, RangeError, WorkforceError
 
-__all__ = ["Workforce", "workforce"]
+__all__ = ["Workforce", "end_with_parent", "workforce"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,6 +43,7 @@ class Workforce:
         hire: gives an executor; called again when its workers have died. None for this process.
         alive: false when the executor can no longer answer.
         where: what the workers are called in messages.
+        explain: what is to be said of an error that is the executor's own, else an empty text.
     """
 
     def __init__(
@@ -43,14 +52,20 @@ class Workforce:
         hire: Callable[[], Executor] | None = None,
         alive: Callable[[], bool] = lambda: True,
         where: str = "this process",
+        explain: Callable[[Exception], str] = lambda _: "",
     ) -> None:
         self.workers = workers
         self.where = where
-        self._hire, self._alive = hire, alive
+        self._hire, self._alive, self._explain = hire, alive, explain
         self._executor = hire() if hire else None
 
     def in_order(
-        self, function: Callable[[T], R], pieces: Iterable[T], *, ahead: int | None = None
+        self,
+        function: Callable[..., R],
+        pieces: Iterable[T],
+        *,
+        ahead: int | None = None,
+        shared: Any = None,
     ) -> Iterator[R]:
         """Give the results of a function on each piece, in order.
 
@@ -58,25 +73,38 @@ class Workforce:
             function: the work; one that can be pickled, unless this process works.
             pieces: what it is called with, one by one.
             ahead: results that may wait for an earlier one; by default twice the workers.
+            shared: what every piece needs and is too large to go along with each, such as a model:
+                a worker gets it once, and the function is called as ``function(shared, piece)``.
 
         Raises:
             WorkforceError: if workers die again and again on the same pieces, or nobody answers.
         """
         if self._executor is None:
-            yield from map(function, pieces)
+            for piece in pieces:
+                yield function(piece) if shared is None else function(shared, piece)
             return
         ahead = 2 * self.workers if ahead is None else ahead
+        work = _Work(function, None if shared is None else _Lesson.of(shared))
         left = iter(pieces)
-        waiting: deque[tuple[T, Future[R]]] = deque()
-        deaths = 0
+        waiting: deque[_Task] = deque()
+        deaths = given = 0
         try:
             while True:
                 while len(waiting) <= ahead and (piece := next(left, _END)) is not _END:
-                    waiting.append((piece, self._submit(function, piece)))
+                    task = _Task(piece, work, taught=given < self.workers)
+                    waiting.append(self._submit(task))
+                    given += 1
                 if not waiting:
                     return
+                self._wait(waiting)
+                for task in waiting:
+                    if _finished(task.future) and task.future.result() is _Answer.untaught:
+                        task.taught = True
+                        self._submit(task)
+                if not waiting[0].future.done():
+                    continue
                 try:
-                    result = self._wait(waiting[0][1])
+                    result = self._result(waiting[0].future)
                 except BrokenExecutor as error:
                     deaths += 1
                     if deaths > _DEATHS:
@@ -84,53 +112,63 @@ class Workforce:
                             f"{self.where}: a worker died {deaths} times without finishing a "
                             "piece of work. Is there enough memory for so many workers?"
                         ) from error
-                    waiting = self._again(function, waiting)
+                    self._again(waiting)
                     continue
                 waiting.popleft()
                 deaths = 0
                 yield result
         finally:
-            for _, future in waiting:
-                future.cancel()
+            for task in waiting:
+                task.future.cancel()
 
     def close(self) -> None:
         """Let the workers go."""
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def _submit(self, function: Callable[[T], R], piece: T) -> Future[R]:
+    def _submit(self, task: _Task) -> _Task:
         assert self._executor is not None
         try:
-            return self._executor.submit(function, piece)
+            task.future = self._executor.submit(_worked, *task.work.words(task.taught), task.piece)
         except BrokenExecutor as error:  # died since: seen when its turn comes
-            future: Future[R] = Future()
-            future.set_exception(error)
-            return future
+            task.future = Future()
+            task.future.set_exception(error)
+        except Exception as error:
+            if self._alive():
+                raise
+            raise self._lost() from error
+        return task
 
-    def _wait(self, future: Future[R]) -> R:
-        while True:
-            try:
-                return future.result(timeout=_PATIENCE_S)
-            except TimeoutError:
-                if future.done():  # the work itself says so
-                    raise
-                if not self._alive():
-                    raise self._lost() from None
-            except CancelledError as error:
-                raise self._lost() from error
+    def _wait(self, waiting: deque[_Task]) -> None:
+        """Wait until another piece is finished, but not for somebody who is gone."""
+        while not waiting[0].future.done():
+            pending = [task.future for task in waiting if not task.future.done()]
+            if wait_for(pending, _PATIENCE_S, FIRST_COMPLETED).done:
+                return
+            if not self._alive():
+                raise self._lost()
 
-    def _again(
-        self, function: Callable[[T], R], waiting: deque[tuple[T, Future[R]]]
-    ) -> deque[tuple[T, Future[R]]]:
+    def _result(self, future: Future[Any]) -> Any:
+        try:
+            return future.result()
+        except BrokenExecutor:
+            raise
+        except CancelledError as error:
+            raise self._lost() from error
+        except Exception as error:
+            if words := self._explain(error):
+                raise WorkforceError(f"{self.where}: {words}") from error
+            raise
+
+    def _again(self, waiting: deque[_Task]) -> None:
         """Hire anew and give out again what was not finished."""
         assert self._hire is not None
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
         self._executor = self._hire()
-        return deque(
-            (piece, future if _finished(future) else self._submit(function, piece))
-            for piece, future in waiting
-        )
+        for task in waiting:
+            if not _finished(task.future):
+                self._submit(task)
 
     def _lost(self) -> WorkforceError:
         return WorkforceError(
@@ -140,6 +178,63 @@ class Workforce:
 
 
 _END: Any = object()
+
+
+class _Answer(Enum):
+    """What a worker says instead of a result."""
+
+    untaught = "I have not been told what all pieces share."
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What all pieces share, ready to be sent."""
+
+    key: str
+    content: bytes
+
+    @classmethod
+    def of(cls, shared: Any) -> _Lesson:
+        content = pickle.dumps(shared, protocol=pickle.HIGHEST_PROTOCOL)
+        return cls(hashlib.sha256(content).hexdigest(), content)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done with each piece."""
+
+    function: Callable[..., Any]
+    lesson: _Lesson | None
+
+    def words(self, taught: bool) -> tuple[Callable[..., Any], str, bytes]:
+        if self.lesson is None:
+            return self.function, "", b""
+        return self.function, self.lesson.key, self.lesson.content if taught else b""
+
+
+@dataclass
+class _Task:
+    """A piece that somebody is at work on."""
+
+    piece: Any
+    work: _Work
+    taught: bool
+    future: Future[Any] = field(default_factory=Future)
+
+
+_known: dict[str, Any] = {}
+
+
+def _worked(function: Callable[..., Any], key: str, content: bytes, piece: Any) -> Any:
+    """Work on a piece; called in a worker, which remembers the last thing that it was taught."""
+    if not key:
+        return function(piece)
+    if content and key not in _known:
+        shared = pickle.loads(content)
+        _known.clear()
+        _known[key] = shared
+    shared = _known.get(key)
+    return _Answer.untaught if shared is None else function(shared, piece)
 
 
 def _finished(future: Future[Any]) -> bool:
@@ -171,7 +266,7 @@ def workforce(where: str | Executor | Any = "processes", workers: int = 1) -> It
             return
         kind, _, address = where.partition(":")
         if kind == "dask":
-            yield _foreign(stack.enter_context(_dask_client(address, workers)), workers)
+            yield _foreign(stack.enter_context(dask_client(address, workers)), workers)
             return
         if where != "processes":
             raise ConfigError(
@@ -188,15 +283,36 @@ def workforce(where: str | Executor | Any = "processes", workers: int = 1) -> It
 def _processes(workers: int) -> Executor:
     from concurrent.futures import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread)
+    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin)
 
 
-def _one_thread() -> None:
-    """Give each worker one thread: the bits of some sums depend on their number."""
+def _begin() -> None:
+    """Prepare a process for work: one thread, deaf to Ctrl-C, and mortal.
+
+    The bits of some sums depend on the number of threads.
+    """
+    with contextlib.suppress(ValueError):  # only the main thread may
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = "1"
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it is gone, however it went.
+
+    A killed one leaves nobody who would collect the result or close the pool.
+    """
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+
+
+def _follow(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 def _foreign(given: Any, workers: int) -> Workforce:
@@ -206,40 +322,12 @@ def _foreign(given: Any, workers: int) -> Workforce:
         return Workforce(
             count,
             lambda: given.get_executor(pure=False),
-            alive=lambda: given.status == "running",
+            alive=lambda: answers(given),
             where=f"Dask at {given.scheduler.address if given.scheduler else '?'}",
+            explain=explained,
         )
     if not callable(getattr(given, "submit", None)):
         raise ConfigError(
             f"executor: expected an object with a method `submit`, found {type(given).__name__}."
         )
     return Workforce(workers, lambda: given, where=type(given).__name__)
-
-
-@contextlib.contextmanager
-def _dask_client(address: str, workers: int) -> Iterator[Any]:
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise DependencyError(
-            "the executor `dask` needs Dask, which is not installed: pip install "
-            "'simulacra[cluster]'."
-        ) from error
-    if address:
-        try:
-            client = Client(address, timeout=_PATIENCE_S)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise WorkforceError(
-                f"dask:{address}: no scheduler answers there ({type(error).__name__}); expected "
-                "the address that it printed when it started, such as tcp://host:8786."
-            ) from error
-        with client:
-            yield client
-        return
-    with (
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client

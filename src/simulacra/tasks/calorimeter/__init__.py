@@ -5,9 +5,10 @@ training file covers.
 """
 
 from ...data import merge_showers
-from .drawing import sample_to_file, spectrum
+from .drawing import spectrum
 from .problem import SurrogateConfig
 from .recipes import RECIPES, recipe
+from .sampling import sample_to_file
 from .shipped import find_model, shipped_models
 from .surrogate import Surrogate
 

@@ -204,7 +204,7 @@ class Surrogate:
         model, _ = self._fitted()
         device = require_device(device)
         if not extrapolate:
-            self._refuse_outside(table)
+            self.refuse_outside(table)
         tiles = draw(
             model.to(device),
             lambda start, stop: table[start - events.start : stop - events.start],
@@ -236,6 +236,30 @@ class Surrogate:
                 f"{[column.shape for column in columns]}."
             )
         return np.column_stack(columns).astype(np.float32)
+
+    def refuse_outside(self, table: Array) -> None:
+        """Refuse conditions more than 1 % outside the range of the training data.
+
+        Args:
+            table: as :meth:`condition_table` returns it.
+
+        Raises:
+            RangeError: naming the first such condition.
+        """
+        self._fitted()
+        for column, (name, (low, high)) in zip(
+            table.T, self._manifest["validity"]["ranges"].items(), strict=True
+        ):
+            # energies reach over decades, angles and positions across zero
+            below, above = (low, high) if name == "incident_energy" else (high - low,) * 2
+            outside = ~((column >= low - _SLACK * below) & (column <= high + _SLACK * above))
+            if outside.any():
+                worst = column[outside][0]
+                raise RangeError(
+                    f"{name}: the model was trained from {low:g} to {high:g}, {int(outside.sum())} "
+                    f"of {len(column)} showers lie outside, such as {worst:g} (MeV, mm, rad). Use "
+                    "a model that covers them, or ask for extrapolation (--extrapolate)."
+                )
 
     def showers(self, voxels: Array, table: Array, *, seed: int) -> VoxelShowers:
         """Dress drawn voxels as showers with conditions and provenance."""
@@ -356,21 +380,6 @@ class Surrogate:
             yield from tiles
         finally:
             self.model.cpu()
-
-    def _refuse_outside(self, table: Array) -> None:
-        for column, (name, (low, high)) in zip(
-            table.T, self._manifest["validity"]["ranges"].items(), strict=True
-        ):
-            # energies reach over decades, angles and positions across zero
-            below, above = (low, high) if name == "incident_energy" else (high - low,) * 2
-            outside = ~((column >= low - _SLACK * below) & (column <= high + _SLACK * above))
-            if outside.any():
-                worst = column[outside][0]
-                raise RangeError(
-                    f"{name}: the model was trained from {low:g} to {high:g}, {int(outside.sum())} "
-                    f"of {len(column)} showers lie outside, such as {worst:g} (MeV, mm, rad). Use "
-                    "a model that covers them, or ask for extrapolation (--extrapolate)."
-                )
 
 
 class _Events:
