@@ -9,7 +9,7 @@ from simulacra.cli.app import app
 FLAGS = {
     "": "--cite --version",
     "bench judge": "--geometry --json --seed --showers --threads",
-    "bench sampling": "--batch --json --seed --threads model",
+    "bench sampling": "--batch --executor --json --seed --workers model",
     "compare": "--json --out --title verdicts",
     "data convert": "--energy --geometry --json --out --to file",
     "data get": "--base-url --json --out --verify name",
@@ -18,20 +18,20 @@ FLAGS = {
     "data validate": "--geometry --json --strict files",
     "demo": "--epochs --out --recipe --seed",
     "evaluate": (
-        "--about --geometry --independent --json --out --reference --seed --suite --threads "
-        "--training --workers generated"
+        "--about --executor --geometry --independent --json --out --reference --seed --suite "
+        "--threads --training --workers generated"
     ),
     "merge": "out parts",
     "models": "--json",
     "sample": (
-        "--batch-size --condition --device --energy --extrapolate --json --like --out --seed "
-        "--shard --spectrum --workers -n model"
+        "--batch-size --condition --device --energy --executor --extrapolate --json --like --out "
+        "--seed --shard --spectrum --workers -n model"
     ),
     "simulate": (
         "--energy --executor --json --out --particle --seed --set --shard --tables --workers -n "
         "calorimeter"
     ),
-    "train": "--data --device --geometry --out --resume --seed --set recipe",
+    "train": "--data --device --geometry --out --resume --seed --set --submit recipe",
 }
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from .options import ExecutorOrThreads, WorkersOrThreads, worker_count
 
 __all__ = ["app"]
 
@@ -20,7 +23,8 @@ app = typer.Typer(
 def sampling(
     model: Annotated[str, typer.Argument(help="A model's folder or a shipped model's name.")],
     batch: Annotated[list[int] | None, typer.Option("--batch", help="Showers per call.")] = None,
-    threads: Annotated[int, typer.Option("--threads", help="Processor threads.")] = 2,
+    workers: WorkersOrThreads = 2,
+    executor: ExecutorOrThreads = "threads",
     seed: Annotated[int, typer.Option("--seed", help="Identity of the showers.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -28,14 +32,20 @@ def sampling(
     from ..evaluation.timing import time_sampling
     from ..tasks.calorimeter import Surrogate, find_model
     from ..tasks.calorimeter.speed import operations_per_shower, sampler
+    from ..workforce import workforce
 
     surrogate = Surrogate.load(find_model(model))
-    found = time_sampling(
-        sampler(surrogate, seed=seed, workers=threads),
-        batches=batch or [1, 100, 1000, 10000],
-        operations=operations_per_shower(surrogate),
-        threads=threads,
-    )
+    count = worker_count(workers)
+    with ExitStack() as stack:
+        force = None
+        if executor != "threads":
+            force = stack.enter_context(workforce(executor, count))
+        found = time_sampling(
+            sampler(surrogate, seed=seed, workers=count, force=force),
+            batches=batch or [1, 100, 1000, 10000],
+            operations=operations_per_shower(surrogate),
+            threads=count,
+        )
     if as_json:
         typer.echo(json.dumps([one.to_dict() for one in found], indent=2))
         return

@@ -22,6 +22,7 @@ from rich.table import Table
 from ..errors import RangeError
 from ..evaluation.verdict import Score, Verdict
 from ..execute import atomic_text, require_writable
+from .options import Executor, Workers, worker_count
 
 __all__ = ["EXAMPLE", "JUDGE_EXAMPLE", "evaluate", "judge", "scores_csv"]
 
@@ -87,9 +88,8 @@ def evaluate(
     threads: Annotated[
         int, typer.Option("--threads", help="Threads of the classifiers; 0: as torch is.", min=0)
     ] = 0,
-    workers: Annotated[
-        int, typer.Option("--workers", help="Processes; they change no number.", min=1)
-    ] = 1,
+    workers: Workers = 1,
+    executor: Executor = "processes",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Judge generated showers by comparing them with reference showers."""
@@ -113,7 +113,8 @@ def evaluate(
             independent=independent or None,
             geometry=geometry,
             threads=threads,
-            workers=workers,
+            workers=worker_count(workers),
+            executor=executor,
             folder=out / "retrainings",
             progress=step,
         ) as judge,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .options import ExecutorOrThreads, Workers, worker_count
 from .progress import ticker
 
 if TYPE_CHECKING:
@@ -48,22 +49,21 @@ def sample(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Identity of the set.")] = 0,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", help="Showers in memory; changes no shower.")
-    ] = 4096,
+        int, typer.Option("--batch-size", help="Showers per finished piece; changes no shower.")
+    ] = 512,
     shard: Annotated[
         str, typer.Option("--shard", metavar="i/N", help="Draw only this part, from 0.")
     ] = "0/1",
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, help="Threads; 0 takes all; changes no shower.")
-    ] = 0,
+    workers: Workers = 0,
+    executor: ExecutorOrThreads = "threads",
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, ...")] = "cpu",
     extrapolate: Annotated[
         bool, typer.Option("--extrapolate", help="Also outside the model's range.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Draw showers from a trained model."""
-    from ..execute import Shard, available_cores, require_writable
+    """Draw showers from a trained model; the same command goes on after an interruption."""
+    from ..execute import Shard, require_writable
     from ..tasks.calorimeter import Surrogate, find_model, sample_to_file
 
     require_writable(out.parent)
@@ -83,7 +83,8 @@ def sample(
             seed=seed,
             shard=part,
             batch_size=batch_size,
-            workers=workers or available_cores(),
+            workers=worker_count(workers),
+            executor=executor,
             device=device,
             extrapolate=extrapolate,
             progress=lambda done: tick.done(done, total),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .options import Executor, Workers, worker_count
 from .progress import ticker
 
 if TYPE_CHECKING:
@@ -46,12 +47,8 @@ def simulate(
         typer.Option("--energy", metavar="E|LOW:HIGH", help="2GeV, 1GeV:64GeV; bare: MeV."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Identity of the set.")] = 0,
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, help="Processes; 0 takes all cores.")
-    ] = 1,
-    executor: Annotated[
-        str, typer.Option("--executor", help="processes, dask, or dask:ADDRESS.")
-    ] = "processes",
+    workers: Workers = 1,
+    executor: Executor = "processes",
     shard: Annotated[
         str, typer.Option("--shard", metavar="i/N", help="Make only this part, from 0.")
     ] = "0/1",
@@ -74,7 +71,7 @@ def simulate(
 
     from ..config import apply_settings
     from ..errors import ConfigError
-    from ..execute import Shard, available_cores
+    from ..execute import Shard
     from ..simulate.event_run import simulate_events_to_file
     from ..simulate.run import simulate_to_file
 
@@ -93,7 +90,7 @@ def simulate(
                 events,
                 seed=seed,
                 shard=Shard.parse(shard),
-                workers=workers or available_cores(),
+                workers=worker_count(workers),
                 executor=executor,
                 progress=tick.done,
             )
@@ -108,7 +105,7 @@ def simulate(
             events,
             seed=seed,
             shard=Shard.parse(shard),
-            workers=workers or available_cores(),
+            workers=worker_count(workers),
             executor=executor,
             tables=tables,
             progress=tick.done,

@@ -8,13 +8,19 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from ...workforce import Workforce
 from .drawing import spectrum
+from .piecework import Drawer, by_workers, cut
 from .surrogate import Surrogate
 
 __all__ = ["operations_per_shower", "sampler"]
 
+_PIECE = 256  # showers that a worker draws at a time
 
-def sampler(surrogate: Surrogate, *, seed: int, workers: int) -> Callable[[int], object]:
+
+def sampler(
+    surrogate: Surrogate, *, seed: int, workers: int, force: Workforce | None = None
+) -> Callable[[int], object]:
     """Return a function that draws so many showers over the model's range of energies.
 
     Further conditions are taken in the middle of their ranges.
@@ -23,14 +29,21 @@ def sampler(surrogate: Surrogate, *, seed: int, workers: int) -> Callable[[int],
         surrogate: the model.
         seed: identity of the showers.
         workers: threads.
+        force: who works instead of threads; what they hand back is packed.
     """
     ranges = surrogate.manifest["validity"]["ranges"]
     (low, high), *others = ranges.values()
+    drawer = Drawer(surrogate.model, surrogate.config.tile, seed, "cpu")
 
     def sample(events: int) -> object:
         energy = spectrum(low, high, events, seed=seed).incident_energy
         table = np.column_stack([energy, *(np.full(events, (a + b) / 2) for a, b in others)])
-        drawn = surrogate.draw(table.astype(np.float32), range(events), seed=seed, workers=workers)
+        table = table.astype(np.float32)
+        if force is not None:
+            pieces = cut(range(events), drawer.tile, min(events, _PIECE), surrogate.geometry.voxels)
+            works = ((piece, table[piece.start : piece.stop]) for piece in pieces)
+            return list(by_workers(drawer, works, force))
+        drawn = surrogate.draw(table, range(events), seed=seed, workers=workers)
         return [part.x for part in drawn]
 
     return sample
