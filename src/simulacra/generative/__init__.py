@@ -1,5 +1,6 @@
 """Step 5a, generators: learn p(x | condition) and draw from it."""
 
+from .autoencoder import VariationalAutoencoder, VariationalAutoencoderConfig
 from .cascade import CascadeConfig, ShowerCascade, ShowerLayout
 from .device import require_device
 from .diffusion import Diffusion, DiffusionConfig
@@ -8,7 +9,9 @@ from .flow_matching import FlowMatching, FlowMatchingConfig
 from .kit import NetworkKit, RingKit, VectorKit
 from .mean_flow import MeanFlow, MeanFlowConfig
 from .model import GenerativeModel, initialised
+from .quantised import VectorQuantised, VectorQuantisedConfig
 from .tiles import Drawing, draw
+from .wasserstein import WassersteinGan, WassersteinGanConfig
 
 __all__ = [
     "FAMILIES",
@@ -26,7 +29,13 @@ __all__ = [
     "RingKit",
     "ShowerCascade",
     "ShowerLayout",
+    "VariationalAutoencoder",
+    "VariationalAutoencoderConfig",
     "VectorKit",
+    "VectorQuantised",
+    "VectorQuantisedConfig",
+    "WassersteinGan",
+    "WassersteinGanConfig",
     "build_family",
     "draw",
     "initialised",

@@ -7,11 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
 
+from .autoencoder import VariationalAutoencoder, VariationalAutoencoderConfig
 from .diffusion import Diffusion, DiffusionConfig
 from .flow_matching import FlowMatching, FlowMatchingConfig
 from .kit import NetworkKit
 from .mean_flow import MeanFlow, MeanFlowConfig
 from .model import GenerativeModel
+from .quantised import VectorQuantised, VectorQuantisedConfig
+from .wasserstein import WassersteinGan, WassersteinGanConfig
 
 __all__ = ["FAMILIES", "FamilyConfig", "build_family"]
 
@@ -26,7 +29,10 @@ def _family(given: Any) -> str:
 FamilyConfig = Annotated[
     Annotated[FlowMatchingConfig, Tag("flow_matching")]
     | Annotated[DiffusionConfig, Tag("diffusion")]
-    | Annotated[MeanFlowConfig, Tag("mean_flow")],
+    | Annotated[MeanFlowConfig, Tag("mean_flow")]
+    | Annotated[VariationalAutoencoderConfig, Tag("variational")]
+    | Annotated[VectorQuantisedConfig, Tag("vector_quantised")]
+    | Annotated[WassersteinGanConfig, Tag("wasserstein_gan")],
     Discriminator(_family),
 ]
 """Settings of a generator of standardised vectors; ``family`` says which one."""
@@ -35,6 +41,9 @@ FAMILIES: dict[str, Callable[[NetworkKit, Any], GenerativeModel]] = {
     "flow_matching": FlowMatching.from_kit,
     "diffusion": Diffusion.from_kit,
     "mean_flow": MeanFlow.from_kit,
+    "variational": VariationalAutoencoder.from_kit,
+    "vector_quantised": VectorQuantised.from_kit,
+    "wasserstein_gan": WassersteinGan.from_kit,
 }
 """How each family is built from networks and settings."""
 

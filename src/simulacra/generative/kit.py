@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 from torch import nn
 
-from ..nets import ResidualNetwork, RingNetwork
+from ..nets import ResidualNetwork, RingCritic, RingMap, RingNetwork, VectorCritic, VectorMap
+from .halves import Half, halves_of_rings, halves_of_vector
 
 __all__ = ["NetworkKit", "RingKit", "VectorKit"]
 
@@ -38,6 +39,47 @@ class NetworkKit(Protocol):
         """
         ...
 
+    def latent(self, local: int, whole: int) -> Self:
+        """Return the kit of a code of such vectors, in its flat order places first, then events.
+
+        Args:
+            local: numbers of the code at every place (a sector; a plain vector is one place).
+            whole: numbers of the code for the whole event.
+        """
+        ...
+
+    def map(self, target: Any, *, outputs: int = 1, zero: bool = True) -> nn.Module:
+        """Make a network ``f(x, condition)`` to vectors of another kit of the same kind.
+
+        Args:
+            target: that kit.
+            outputs: how many; values are ``(events, outputs, target.features)``.
+            zero: start as the zero map.
+        """
+        ...
+
+    def critic(self) -> nn.Module:
+        """Make a network ``f(x, condition)`` with one value per event, ``(events,)``."""
+        ...
+
+    def halves(self, number: int) -> list[Half]:
+        """Return ways to split the vector in two, every second the one before, swapped."""
+        ...
+
+    def conditioner(self, half: Half, *, outputs: int, blocks: int) -> nn.Module:
+        """Make a network ``f(given, condition)`` with ``(events, outputs, moved)``; starts at 0.
+
+        Args:
+            half: one of :meth:`halves`.
+            outputs: parameters of each moved feature.
+            blocks: residual blocks.
+        """
+        ...
+
+    def turns(self) -> list[list[int]]:
+        """Return the orders of the features under which their law does not change."""
+        ...
+
 
 @dataclass(frozen=True)
 class VectorKit:
@@ -60,6 +102,39 @@ class VectorKit:
         return ResidualNetwork(
             self.features, self.conditions + further, width=self.width, blocks=self.blocks
         )
+
+    def latent(self, local: int, whole: int) -> VectorKit:
+        """Return the kit of a code; a plain vector is one place."""
+        return replace(self, features=local + whole)
+
+    def map(self, target: VectorKit, *, outputs: int = 1, zero: bool = True) -> nn.Module:
+        """Make a residual perceptron, see :class:`~simulacra.nets.VectorMap`."""
+        return VectorMap(
+            self.features,
+            target.features,
+            self.conditions,
+            outputs=outputs,
+            width=self.width,
+            blocks=self.blocks,
+            zero=zero,
+        )
+
+    def critic(self) -> nn.Module:
+        """Make a residual perceptron, see :class:`~simulacra.nets.VectorCritic`."""
+        return VectorCritic(self.features, self.conditions, width=self.width, blocks=self.blocks)
+
+    def halves(self, number: int) -> list[Half]:
+        """Split at random, see :func:`~simulacra.generative.halves.halves_of_vector`."""
+        return halves_of_vector(self.features, number)
+
+    def conditioner(self, half: Half, *, outputs: int, blocks: int) -> nn.Module:
+        """Make a residual perceptron between the halves."""
+        given = replace(self, features=len(half.given), blocks=blocks)
+        return given.map(replace(self, features=len(half.moved)), outputs=outputs)
+
+    def turns(self) -> list[list[int]]:
+        """Return the identity: a plain vector has no symmetry."""
+        return [list(range(self.features))]
 
 
 @dataclass(frozen=True)
@@ -97,3 +172,60 @@ class RingKit:
             width=self.width,
             equivariant=self.equivariant,
         )
+
+    def latent(self, local: int, whole: int) -> RingKit:
+        """Return the kit of a code with ``local`` numbers in every sector."""
+        sectors = max(n_alpha for _, n_alpha in self.rings)
+        rings = ((local, sectors), (whole, 1)) if whole else ((local, sectors),)
+        return replace(self, rings=rings)
+
+    def map(self, target: RingKit, *, outputs: int = 1, zero: bool = True) -> nn.Module:
+        """Make a map that commutes with rotations, see :class:`~simulacra.nets.RingMap`."""
+        return RingMap(
+            self.rings,
+            target.rings,
+            self.conditions,
+            outputs=outputs,
+            channels=self.channels,
+            blocks=self.blocks,
+            width=self.width,
+            equivariant=self.equivariant,
+            zero=zero,
+        )
+
+    def critic(self) -> nn.Module:
+        """Make a critic that rotations do not change, see :class:`~simulacra.nets.RingCritic`."""
+        return RingCritic(
+            self.rings,
+            self.conditions,
+            channels=self.channels,
+            blocks=self.blocks,
+            width=self.width,
+            equivariant=self.equivariant,
+        )
+
+    def halves(self, number: int) -> list[Half]:
+        """Split by rings and by sectors, see :func:`~simulacra.generative.halves.halves_of_rings`."""
+        return halves_of_rings(self.rings, number)
+
+    def conditioner(self, half: Half, *, outputs: int, blocks: int) -> nn.Module:
+        """Make a ring map between the halves, or a perceptron between plain ones."""
+        if not half.given_rings:
+            plain = VectorKit(self.features, self.conditions, self.width)
+            return plain.conditioner(half, outputs=outputs, blocks=blocks)
+        given = replace(self, rings=half.given_rings, blocks=blocks)
+        return given.map(replace(self, rings=half.moved_rings), outputs=outputs)
+
+    def turns(self) -> list[list[int]]:
+        """Return the rotations by whole sectors, or the identity where an angle is singled out."""
+        sectors = max(n_alpha for _, n_alpha in self.rings) if self.equivariant else 1
+        turns = []
+        for turn in range(sectors):
+            order, start = [], 0
+            for n_radius, n_alpha in self.rings:
+                places = [start + place for place in range(n_radius * n_alpha)]
+                shift = (turn % n_alpha) * n_radius
+                order += places[shift:] + places[:shift]
+                start += len(places)
+            turns.append(order)
+        return turns

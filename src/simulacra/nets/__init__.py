@@ -2,8 +2,24 @@
 
 from .cylindrical import RingNetwork
 from .embed import FourierEmbedding
+from .inherit import start_from
 from .mlp import MLP
 from .residual import ResidualNetwork
 from .resnet3d import ResNet3d
+from .ring_map import RingCritic, RingMap
+from .token_transformer import TokenTransformer
+from .vector_map import VectorCritic, VectorMap
 
-__all__ = ["MLP", "FourierEmbedding", "ResNet3d", "ResidualNetwork", "RingNetwork"]
+__all__ = [
+    "MLP",
+    "FourierEmbedding",
+    "ResNet3d",
+    "ResidualNetwork",
+    "RingCritic",
+    "RingMap",
+    "RingNetwork",
+    "TokenTransformer",
+    "VectorCritic",
+    "VectorMap",
+    "start_from",
+]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..errors import ShapeError
 from .embed import FourierEmbedding
+from .rings import Rings
 
-__all__ = ["CircularLinear", "RingNetwork", "angular_basis"]
+__all__ = ["CircularLinear", "RingBlock", "RingNetwork", "angular_basis"]
 
 
 def angular_basis(sectors: int) -> Tensor:
@@ -129,16 +129,9 @@ class RingNetwork(nn.Module):
         equivariant: bool = True,
     ) -> None:
         super().__init__()
-        sectors = {n_alpha for _, n_alpha in rings if n_alpha > 1}
-        if len(sectors) != 1 or min(sectors) < 3:
-            raise ShapeError(
-                "ring network: expected layers with one common number of at least 3 angular "
-                f"sectors (or with a single one), got {sorted(sectors)}."
-            )
-        self.sectors = sectors.pop()
-        self.rings = [(int(n_radius), int(n_alpha)) for n_radius, n_alpha in rings]
-        functions = sum(n_radius for n_radius, n_alpha in self.rings if n_alpha > 1)
-        self.invariants = sum(n_radius for n_radius, n_alpha in self.rings if n_alpha == 1)
+        self.layout = Rings(rings)
+        self.sectors, self.invariants = self.layout.sectors, self.layout.invariants
+        functions = self.layout.functions
         basis = angular_basis(self.sectors).to(torch.get_default_dtype())
         self.register_buffer("basis", basis, persistent=False)
         self.time = FourierEmbedding(64)
@@ -149,9 +142,7 @@ class RingNetwork(nn.Module):
             nn.SiLU(),
         )
         self.enter = CircularLinear(functions, channels, self.sectors)
-        self.blocks = nn.ModuleList(
-            _RingBlock(channels, width, self.sectors) for _ in range(blocks)
-        )
+        self.blocks = nn.ModuleList(RingBlock(channels, width, self.sectors) for _ in range(blocks))
         self.leave = CircularLinear(channels, functions, self.sectors, zero=True)
         self.leave_invariants = (
             nn.Sequential(
@@ -168,7 +159,7 @@ class RingNetwork(nn.Module):
         )
 
     def forward(self, t: Tensor, x: Tensor, condition: Tensor) -> Tensor:
-        functions, invariants = self._split(x)
+        functions, invariants = self.layout.split(x)
         c = self.embed(torch.cat([self.time(t), condition, invariants], dim=1))
         h = self.enter(torch.tensordot(self.basis, functions, dims=1))
         if self.preferred is not None:
@@ -179,38 +170,27 @@ class RingNetwork(nn.Module):
         out = torch.tensordot(self.basis.T, self.leave(h), dims=1)
         out = out + skip[:, : functions.shape[2]] * functions
         if self.leave_invariants is None:
-            return self._join(out, invariants)
+            return self.layout.join(out, invariants)
         mean = h[0] / math.sqrt(self.sectors)
         rest = self.leave_invariants(torch.cat([mean, c], dim=1))
-        return self._join(out, rest + skip[:, functions.shape[2] :] * invariants)
-
-    def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return functions ``(sectors, batch, rings)`` and invariants ``(batch, rings)``."""
-        parts = x.split([n_radius * n_alpha for n_radius, n_alpha in self.rings], dim=1)
-        functions = [
-            part.reshape(len(x), n_alpha, n_radius)
-            for part, (n_radius, n_alpha) in zip(parts, self.rings, strict=True)
-            if n_alpha > 1
-        ]
-        plain = [p for p, (_, n_alpha) in zip(parts, self.rings, strict=True) if n_alpha == 1]
-        invariants = torch.cat(plain, dim=1) if plain else x[:, :0]
-        return torch.cat(functions, dim=2).transpose(0, 1), invariants
-
-    def _join(self, functions: Tensor, invariants: Tensor) -> Tensor:
-        images = functions.transpose(0, 1)
-        parts, ring, plain = [], 0, 0
-        for n_radius, n_alpha in self.rings:
-            if n_alpha > 1:
-                part = images[:, :, ring : ring + n_radius]
-                parts.append(part.reshape(len(part), n_alpha * n_radius))
-                ring += n_radius
-            else:
-                parts.append(invariants[:, plain : plain + n_radius])
-                plain += n_radius
-        return torch.cat(parts, dim=1)
+        return self.layout.join(out, rest + skip[:, functions.shape[2] :] * invariants)
 
 
-class _RingBlock(nn.Module):
+class RingBlock(nn.Module):
+    """A residual block on the circle, modulated by an embedding; starts as the identity.
+
+    Args:
+        channels: channels of the functions.
+        width: size of the embedding.
+        sectors: points on the circle.
+
+    Shapes:
+        h: ``(sectors, batch, channels)``, in the basis of :func:`angular_basis`.
+        c: ``(batch, width)``.
+        basis: ``(sectors, sectors)``.
+        output: ``(sectors, batch, channels)``, in the same basis.
+    """
+
     def __init__(self, channels: int, width: int, sectors: int) -> None:
         super().__init__()
         self.inner = CircularLinear(channels, channels, sectors)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .embed import FourierEmbedding
 
-__all__ = ["ResidualNetwork"]
+__all__ = ["ResidualBlock", "ResidualNetwork"]
 
 
 class ResidualNetwork(nn.Module):
@@ -37,7 +37,7 @@ class ResidualNetwork(nn.Module):
             nn.Linear(64 + conditions, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
         self.enter = nn.Linear(features, width)
-        self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
+        self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(blocks))
         self.leave = nn.Linear(width, features)
 
     def forward(self, t: Tensor, x: Tensor, condition: Tensor) -> Tensor:
@@ -49,7 +49,18 @@ class ResidualNetwork(nn.Module):
         return out
 
 
-class _Block(nn.Module):
+class ResidualBlock(nn.Module):
+    """One block of :class:`ResidualNetwork`; starts as the identity.
+
+    Args:
+        width: size of the hidden state and of the embedding.
+
+    Shapes:
+        h: ``(batch, width)``.
+        c: ``(batch, width)``.
+        output: ``(batch, width)``.
+    """
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
