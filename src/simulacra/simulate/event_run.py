@@ -14,7 +14,8 @@ from typing import Any
 from ..data.event_files import open_events, write_events
 from ..data.events import Events
 from ..errors import FileFormatError, OutputError, RangeError
-from ..execute import Shard, atomic_text, require_writable
+from ..execute import Shard, require_writable
+from ..pieces import PieceFolder
 from ..random import NOISE_LAW
 from ..workforce import workforce
 from .collisions import EventSimulation, describe_source, make
@@ -84,42 +85,43 @@ def simulate_events_to_file(
     numbers = _checked(events, seed, shard)
     require_writable(path.parent)
     run = _digest(simulation, events, seed)
-    folder = path.with_name(f"{path.name}.pieces")
+    folder = PieceFolder(
+        path,
+        f"{run} {shard.index}/{shard.count}",
+        what="simulation",
+        differs="settings, number, seed or shard",
+        ending=".parquet",
+    )
     if path.exists():
         _refuse_other(path, run, shard)
-        _remove(folder)  # a kill may have come between writing and tidying
+        folder.remove()  # a kill may have come between writing and tidying
         return SimulatedEvents(path, len(numbers), 0)
-    said = describe_source(simulation)
-    _claim(folder, f"{run} {shard.index}/{shard.count}")
     pieces = _cut(numbers, simulation.events_per_piece)
-    missing = [piece for piece in pieces if not _piece(folder, piece).exists()]
-    made = sum(map(len, missing))
-    done = len(numbers) - made
-    try:
+    with folder:
+        said = describe_source(simulation)
+        missing = [piece for piece in pieces if piece not in folder]
+        made = sum(map(len, missing))
+        done = len(numbers) - made
         with workforce(executor, workers) as force:
             work = partial(_make, simulation.to_dict(), seed)
             for piece, part in zip(missing, force.in_order(work, missing), strict=True):
-                write_events(_piece(folder, piece), part)
+                write_events(folder.path(piece), part)
                 done += len(piece)
                 if progress:
                     progress(done, len(numbers))
-    except BaseException:
-        if not any(folder.glob("*.parquet")):
-            _remove(folder)
-        raise
-    provenance = {
-        **said,
-        "units": _UNITS,
-        "simulation": simulation.to_dict(),
-        "seed": seed,
-        "noise_law": NOISE_LAW,
-        "run": run,
-        "events_of_run": events,
-        "first_event": numbers.start,
-        "shard": f"{shard.index}/{shard.count}",
-    }
-    write_events(path, _read(folder, pieces), provenance=provenance)
-    _remove(folder)
+        provenance = {
+            **said,
+            "units": _UNITS,
+            "simulation": simulation.to_dict(),
+            "seed": seed,
+            "noise_law": NOISE_LAW,
+            "run": run,
+            "events_of_run": events,
+            "first_event": numbers.start,
+            "shard": f"{shard.index}/{shard.count}",
+        }
+        write_events(path, _read(folder, pieces), provenance=provenance)
+        folder.remove()
     return SimulatedEvents(path, len(numbers), made)
 
 
@@ -151,38 +153,14 @@ def _cut(numbers: range, size: int) -> list[range]:
     return [numbers[first : first + size] for first in range(0, len(numbers), size)]
 
 
-def _piece(folder: Path, piece: range) -> Path:
-    return folder / f"{piece.start:012d}-{piece.stop:012d}.parquet"
-
-
-def _read(folder: Path, pieces: list[range]) -> Iterator[Events]:
+def _read(folder: PieceFolder, pieces: list[range]) -> Iterator[Events]:
     for piece in pieces:
-        path = _piece(folder, piece)
         try:
-            yield from open_events(path).chunks()
+            yield from open_events(folder.path(piece)).chunks()
         except FileFormatError as error:
             raise FileFormatError(
                 f"{error} Remove it and run the same command again, which makes only this piece."
             ) from error
-
-
-def _claim(folder: Path, run: str) -> None:
-    """Refuse a folder with pieces of another run, else write down whose it is."""
-    note = folder / "run.txt"
-    if note.exists():
-        if note.read_text(encoding="utf-8") != run:
-            raise OutputError(
-                f"{folder}: holds finished pieces of another simulation (other settings, number, "
-                "seed or shard); finish that one with its own command, remove the folder, or "
-                "choose another --out."
-            )
-        return
-    if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
-        raise OutputError(
-            f"{folder}: is in the way, and it holds no pieces of a simulation; move it or choose "
-            "another --out."
-        )
-    atomic_text(note, run)
 
 
 def _refuse_other(path: Path, run: str, shard: Shard) -> None:
@@ -194,10 +172,3 @@ def _refuse_other(path: Path, run: str, shard: Shard) -> None:
         raise OutputError(
             f"{path}: exists and holds something else; remove it or choose another --out."
         )
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        for path in folder.iterdir():
-            path.unlink(missing_ok=True)
-        folder.rmdir()

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import zlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FileFormatError, OutputError
-from ..execute import atomic_path, atomic_text
+from ..pieces import PieceFolder, pack
 from .beam import Primaries
 from .geant4 import Showers
 
@@ -95,7 +90,7 @@ class Totals:
 
 
 class Pieces:
-    """The folder of finished pieces beside the file that they will become.
+    """The finished pieces of a simulation; used in a ``with`` block, see :class:`PieceFolder`.
 
     Args:
         file: the final file; the folder is ``FILE.pieces``.
@@ -106,37 +101,34 @@ class Pieces:
     """
 
     def __init__(self, file: Path, run: str) -> None:
-        self.folder = file.with_name(f"{file.name}.pieces")
-        note = self.folder / "run.json"
-        if note.exists():
-            if self._note().get("run") != run:
-                raise OutputError(
-                    f"{self.folder}: holds finished pieces of another simulation (other setup, "
-                    "number, seed, shard or tables); finish that one with its own command, remove "
-                    "the folder, or choose another --out."
-                )
-            return
-        if self.folder.exists() and any(not _is_temporary(p) for p in self.folder.iterdir()):
-            raise OutputError(
-                f"{self.folder}: is in the way, and it holds no pieces of a simulation; move it or "
-                "choose another --out."
-            )
-        atomic_text(note, json.dumps({"run": run}))
+        self._finished = PieceFolder(
+            file, run, what="simulation", differs="setup, number, seed, shard or tables"
+        )
+
+    def __enter__(self) -> Self:
+        self._finished.__enter__()
+        return self
+
+    def __exit__(self, *found: Any) -> None:
+        self._finished.__exit__(*found)
 
     def __contains__(self, piece: range) -> bool:
-        return self._path(piece).exists()
+        return piece in self._finished
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie."""
+        return self._finished.folder
 
     @property
     def sampling_fraction(self) -> float | None:
         """The sampling fraction that was measured for this run, if it was."""
-        found = self._note().get("sampling_fraction")
+        found = self._finished.notes.get("sampling_fraction")
         return float(found) if found is not None else None
 
     def keep_sampling_fraction(self, value: float) -> None:
         """Write down a measured sampling fraction."""
-        atomic_text(
-            self.folder / "run.json", json.dumps({**self._note(), "sampling_fraction": value})
-        )
+        self._finished.note(sampling_fraction=value)
 
     def keep(self, piece: range, showers: Showers, engine: str) -> None:
         """Write a finished piece, whole or not at all.
@@ -160,8 +152,7 @@ class Pieces:
             "energy": showers.primaries.energy,
             **showers.primaries.conditions,
         }
-        with atomic_path(self._path(piece)) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+        self._finished.keep(piece, pack(arrays, compress=True))
 
     def read(self, piece: range) -> tuple[Array, Primaries]:
         """Read a finished piece: voxel energies in MeV, and the incident particles.
@@ -169,7 +160,7 @@ class Pieces:
         Raises:
             FileFormatError: if it is damaged.
         """
-        found = self._arrays(piece)
+        found = self._finished.read(piece)
         conditions = {name: found[name] for name in ("x", "y", "theta", "phi")}
         return found["energies"], Primaries(found["pdg"], found["energy"], conditions)
 
@@ -177,50 +168,9 @@ class Pieces:
         """Add up what the pieces say about themselves."""
         whole = Totals()
         for piece in pieces:
-            with self._open(piece) as file:
-                whole.add(Totals(**json.loads(str(file["totals"]))))
+            whole.add(Totals(**json.loads(str(self._finished.read(piece, "totals")["totals"]))))
         return whole
 
     def remove(self) -> None:
         """Remove the folder, when the final file is there."""
-        if not self.folder.exists():
-            return
-        for path in self.folder.iterdir():
-            path.unlink(missing_ok=True)
-        self.folder.rmdir()
-
-    def remove_if_empty(self) -> None:
-        """Remove the folder of a run that has failed before its first piece was finished.
-
-        The next attempt, with what was wrong put right, is another run and may lie here.
-        """
-        if not any(self.folder.glob("*.npz")):
-            self.remove()
-
-    def _arrays(self, piece: range) -> dict[str, Array]:
-        with self._open(piece) as file:
-            return {name: file[name] for name in file.files}
-
-    @contextlib.contextmanager
-    def _open(self, piece: range) -> Iterator[Any]:
-        path = self._path(piece)
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                yield file
-        except (OSError, ValueError, KeyError, EOFError, zlib.error, BadZipFile) as error:
-            raise FileFormatError(
-                f"{path}: is damaged ({error}); remove it and run the same command again, which "
-                "makes only this piece."
-            ) from None
-
-    def _path(self, piece: range) -> Path:
-        return self.folder / f"{piece.start:012d}-{piece.stop:012d}.npz"
-
-    def _note(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        return found
-
-
-def _is_temporary(path: Path) -> bool:
-    """Tell a file that a killed process left unfinished; see ``atomic_path``."""
-    return path.name.startswith(".") and path.name.endswith(".tmp")
+        self._finished.remove()

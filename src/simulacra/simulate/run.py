@@ -167,23 +167,22 @@ def simulate_to_file(
         Pieces(path, run.piece_of).remove()  # a kill may have come between writing and tidying
         return standing
     pieces = cut(draw_energies(setup.beam, seed, run.numbers), run.numbers.start)
-    done = Pieces(path, run.piece_of)
-    missing = [piece for piece in pieces if piece not in done]
-    fraction = _fixed_fraction(setup) or done.sampling_fraction
-    if missing or fraction is None:
-        finished = len(run.numbers) - sum(map(len, missing))
-        tell = progress or _silent
-        tell(finished, len(run.numbers))
-        with _workers(executor, workers, done) as force:
-            for piece in _make(run, done, missing, fraction, force):
-                finished += len(piece)
-                tell(finished, len(run.numbers))
-        fraction = fraction or done.sampling_fraction
-    assert fraction is not None
-    totals = done.totals(pieces)
-    attributes = _attributes(run, fraction, totals)
-    _assemble(path, run, pieces, done, attributes)
-    done.remove()
+    with Pieces(path, run.piece_of) as done:
+        missing = [piece for piece in pieces if piece not in done]
+        fraction = _fixed_fraction(setup) or done.sampling_fraction
+        if missing or fraction is None:
+            finished = len(run.numbers) - sum(map(len, missing))
+            tell = progress or _silent
+            tell(finished, len(run.numbers))
+            with _workers(executor, workers, done) as force:
+                for piece in _make(run, done, missing, fraction, force):
+                    finished += len(piece)
+                    tell(finished, len(run.numbers))
+            fraction = fraction or done.sampling_fraction
+        assert fraction is not None
+        attributes = _attributes(run, fraction, done.totals(pieces))
+        _assemble(path, run, pieces, done, attributes)
+        done.remove()
     return _report(path, attributes, made=sum(map(len, missing)))
 
 
@@ -248,7 +247,6 @@ def _workers(executor: Any, workers: int, done: Pieces) -> Iterator[Workforce]:
     Geant4 never runs in this process, not even for a single worker: a fatal error would end it.
     """
     with ExitStack() as stack:
-        stack.callback(done.remove_if_empty)
         if executor == "processes":
             hire = partial(local_pool, workers, done.folder)
             force = Workforce(workers, hire, where=f"{workers} processes")

@@ -10,13 +10,14 @@ import threading
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import SimulationError
 from ..units import GeV
+from ..workforce import end_with_parent
 from .beam import Primaries
 from .geant4 import Geant4, Showers, transport_indices
 from .setup import Setup
@@ -127,15 +128,7 @@ def _begin(logs: str) -> None:
     log = os.open(Path(logs) / f"worker-{os.getpid()}.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
-
-
-def _follow(sentinel: int) -> None:
-    """End with the parent: a killed one leaves nobody who would collect the result."""
-    connection.wait([sentinel])
-    os._exit(1)
+    end_with_parent()
 
 
 @lru_cache(maxsize=1)
