@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..batch import Batch, Draws
 from ..config import Config
+from ..errors import ConfigError
 from ..preprocess import ShowerScores, Standardize
 from ..random import Stream
 from .families import FamilyConfig, build_family
@@ -91,7 +92,9 @@ class ShowerCascade(GenerativeModel):
     def __init__(self, config: CascadeConfig, layout: ShowerLayout) -> None:
         super().__init__()
         layers, conditions = len(layout.rings), len(layout.conditions)
+        self.layout = layout
         self.layers = layers
+        self._constants_known = False
         self.shape_weight = config.shape_weight
         self.scores = ShowerScores(layout.rings, layout.threshold, by_ring=config.equivariant)
         self.scale = Standardize(conditions)
@@ -109,10 +112,38 @@ class ShowerCascade(GenerativeModel):
         self.noise_size = self.energy.noise_size + self.shape.noise_size
 
     def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
+        if self._constants_known:
+            return self
         self.scale.fit(_with_log(condition), condition[:, 0].log(), weight)
         noise = draws.normal(self.layers, Stream.EMPTY_VOXELS)
         self.scores.fit(x, condition[:, 0], noise, weight)
         return self
+
+    def learn_from(self, teacher: GenerativeModel) -> None:
+        """Take over the scores of a trained cascade, and learn from its generators.
+
+        A part of the same settings as the teacher's starts as a copy and goes on learning from
+        data.
+
+        Args:
+            teacher: a cascade for the same detector and conditions.
+
+        Raises:
+            ConfigError: if it is not, or a part has no teacher of that kind.
+        """
+        if not isinstance(teacher, ShowerCascade) or teacher.layout != self.layout:
+            raise ConfigError(
+                "teacher: expected a cascade for the same detector, threshold and conditions as "
+                "the showers, found another; distil with the showers that the teacher learned."
+            )
+        self.scores.load_state_dict(teacher.scores.state_dict())
+        self.scale.load_state_dict(teacher.scale.state_dict())
+        self._constants_known = True
+        for own, other in ((self.energy, teacher.energy), (self.shape, teacher.shape)):
+            if type(own) is type(other) and _shapes(own) == _shapes(other):
+                own.load_state_dict(other.state_dict())
+            else:
+                own.learn_from(other)
 
     def encode(self, x: Tensor, condition: Tensor) -> Tensor:
         voxels = self.scores.encode_voxels(x, condition[:, 0])
@@ -145,3 +176,7 @@ class ShowerCascade(GenerativeModel):
 
 def _with_log(condition: Tensor) -> Tensor:
     return torch.cat([condition[:, :1].log(), condition[:, 1:]], dim=1)
+
+
+def _shapes(model: GenerativeModel) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(values.shape) for name, values in model.state_dict().items()}

@@ -16,7 +16,7 @@ from ..random import Stream
 from .kit import NetworkKit
 from .model import GenerativeModel
 
-__all__ = ["Diffusion", "DiffusionConfig"]
+__all__ = ["Diffusion", "DiffusionConfig", "angle_of"]
 
 
 class DiffusionConfig(Config):
@@ -47,6 +47,15 @@ class DiffusionConfig(Config):
 
 
 _MEAN, _WIDTH = -0.4, 1.4  # of the logarithm of the noise: scores have width 1, not 0.5
+
+
+def angle_of(t: Tensor) -> Tensor:
+    """Return the angle between noise and data on a straight line, 0 for noise and 1 for data.
+
+    Args:
+        t: path time in [0, 1].
+    """
+    return torch.atan2(t, 1 - t) * (2 / math.pi)
 
 
 class Diffusion(GenerativeModel):
@@ -103,6 +112,21 @@ class Diffusion(GenerativeModel):
         out = sigma * skip.sqrt()
         return skip[:, None] * x + out[:, None] * self._direction(x, sigma, condition)
 
+    def velocity(self, t: Tensor, x: Tensor, condition: Tensor) -> Tensor:
+        r"""Return the mean velocity of straight lines from noise to data, as flow matching does.
+
+        With :math:`\sigma = (1 - t) / t` the state of a line is :math:`t (x_1 + \sigma x_0)`.
+
+        Args:
+            t: path time, ``(events,)``.
+            x: state, ``(events, features)``.
+            condition: ``(events, conditions)``.
+        """
+        spread = t**2 + (1 - t) ** 2
+        scaled = x * spread.rsqrt()[:, None]
+        direction: Tensor = self.network(angle_of(t), scaled, condition)
+        return ((2 * t - 1)[:, None] * scaled + direction) * spread.rsqrt()[:, None]
+
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
         noise = draws.normal(self.features, Stream.NOISE)
         sigma = self._sizes(draws.uniform(1, Stream.PATH_TIME)[:, 0])
@@ -114,7 +138,7 @@ class Diffusion(GenerativeModel):
     def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
         first, *fresh = noise.split(self.features, dim=1)
         sizes = self._grid()
-        x = first * math.hypot(1.0, sizes[0])  # width of data plus noise
+        x: Tensor = first * math.hypot(1.0, sizes[0])  # width of data plus noise
         for step, (now, after) in enumerate(pairwise(sizes)):
             if fresh:
                 now, x = self._stirred(x, now, fresh[step])
@@ -127,9 +151,10 @@ class Diffusion(GenerativeModel):
         return x
 
     def _direction(self, x: Tensor, sigma: Tensor, condition: Tensor) -> Tensor:
-        """Evaluate the network; its time is the angle between data and noise, 1 for pure data."""
-        time = 1 - torch.atan(sigma) * (2 / math.pi)
-        out: Tensor = self.network(time, x * (1 + sigma.square()).rsqrt()[:, None], condition)
+        """Evaluate the network on data plus noise."""
+        t = 1 / (1 + sigma)
+        scaled = x * (1 + sigma.square()).rsqrt()[:, None]
+        out: Tensor = self.network(angle_of(t), scaled, condition)
         return out
 
     def _slope(self, x: Tensor, sigma: float, condition: Tensor) -> Tensor:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from ..batch import Batch, Draws
 from ..config import Config
 from ..errors import ConfigError
+from ..nets import start_from
 from ..paths import LinearPath
 from ..random import Stream
+from .diffusion import Diffusion, angle_of
 from .flow_matching import FlowMatching
 from .kit import NetworkKit
 from .model import GenerativeModel
@@ -26,12 +28,25 @@ class MeanFlowConfig(Config):
     Args:
         family: its name.
         steps: equal steps from noise to data.
+        state: what the network sees of a point on a path: the ``path`` itself and its time (as
+            flow matching), or scaled to ``unit`` width and the angle between noise and data (as
+            diffusion).
+        lesson: what a student is taught: the teacher's ``velocity`` anywhere on the paths, or the
+            ``end`` that the teacher reaches from the same noise (one step only).
         instantaneous: share of training points whose interval has no length: plain flow matching.
     """
 
     family: Literal["mean_flow"] = "mean_flow"
     steps: int = Field(default=1, ge=1)
+    state: Literal["path", "unit"] = "path"
+    lesson: Literal["velocity", "end"] = "velocity"
     instantaneous: float = Field(default=0.5, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _an_end_has_one_step(self) -> Self:
+        if self.lesson == "end" and self.steps != 1:
+            raise ValueError("lesson=end teaches a single step: expected steps=1")
+        return self
 
 
 class MeanFlow(GenerativeModel):
@@ -57,6 +72,7 @@ class MeanFlow(GenerativeModel):
         network: ``f(t, x, condition)`` with x of shape ``(events, features)`` and r at the end of
             the condition.
         features: size of x.
+        conditions: size of the condition.
         config: how it is trained and drawn from.
 
     Shapes:
@@ -64,34 +80,43 @@ class MeanFlow(GenerativeModel):
         condition: ``(events, conditions)``, dimensionless.
     """
 
-    def __init__(self, network: nn.Module, features: int, config: MeanFlowConfig) -> None:
+    def __init__(
+        self, network: nn.Module, features: int, conditions: int, config: MeanFlowConfig
+    ) -> None:
         super().__init__()
         self.network = network
+        self.conditions = conditions
         self.noise_size = features
         self.config = config
         self.path = LinearPath()
-        self._teacher: list[FlowMatching] = []  # in a list: its weights are not this model's
+        self._teacher: list[
+            FlowMatching | Diffusion
+        ] = []  # in a list: its weights are not this model's
 
     @classmethod
     def from_kit(cls, kit: NetworkKit, config: MeanFlowConfig) -> MeanFlow:
         """Build with a kit's field that knows the second time."""
-        return cls(kit.field(further=1), kit.features, config)
+        return cls(kit.field(further=1), kit.features, kit.conditions, config)
 
-    def learn_from(self, teacher: Any) -> None:
+    def learn_from(self, teacher: GenerativeModel) -> None:
         """Take the velocity of a trained generator in place of that of single events.
 
+        Where the networks are of equal size and see the same, the student starts as its teacher.
+
         Args:
-            teacher: a flow-matching generator of the same vectors; it is not changed.
+            teacher: a flow-matching or diffusion generator of the same vectors; it is not changed.
 
         Raises:
             ConfigError: if it is of another kind.
         """
-        if not isinstance(teacher, FlowMatching):
+        if not isinstance(teacher, FlowMatching | Diffusion):
             raise ConfigError(
-                "mean flow: expected a teacher of the family flow_matching, found "
-                f"{type(teacher).__name__}. Distil that family's own student instead."
+                "mean flow: expected a teacher of the family flow_matching or diffusion, found "
+                f"{type(teacher).__name__}."
             )
-        self._teacher = [teacher.eval().requires_grad_(False)]
+        self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
+        if (self.config.state == "unit") == isinstance(teacher, Diffusion):
+            start_from(self.network, teacher.network, skipping=self.conditions)
 
     def mean_velocity(self, t: Tensor, r: Tensor, x: Tensor, condition: Tensor) -> Tensor:
         """Return the learned mean velocity from times t to r, ``(events,)`` each; shape of x."""
@@ -99,11 +124,16 @@ class MeanFlow(GenerativeModel):
         # (sqrt(s_r / s_t) - 1) / (r - t), written without a division by r - t
         straight = 2 * (r + t - 1) / (here + (here * there).sqrt())
         given = torch.cat([condition, r[:, None]], dim=1)
-        correction: Tensor = self.network(t, x, given)
+        if self.config.state == "unit":
+            correction: Tensor = self.network(angle_of(t), x * here.rsqrt()[:, None], given)
+        else:
+            correction = self.network(t, x, given)
         return straight[:, None] * x + here.rsqrt()[:, None] * correction
 
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
         noise = draws.normal(self.noise_size, Stream.NOISE)
+        if self.config.lesson == "end":
+            return self._missed(noise, batch.condition)
         time, until, choice = draws.uniform(3, Stream.PATH_TIME).unbind(dim=1)
         time, until = torch.minimum(time, until), torch.maximum(time, until)
         until = torch.where(choice < self.config.instantaneous, time, until)
@@ -112,19 +142,32 @@ class MeanFlow(GenerativeModel):
         for teacher in self._teacher:
             with torch.no_grad():
                 velocity = teacher.velocity(time, point.state, batch.condition).float()
-        zero, one = torch.zeros_like(time), torch.ones_like(time)
-        mean: Tensor
-        change: Tensor
-        mean, change = torch.func.jvp(  # type: ignore[misc]
-            lambda t, r, x: self.mean_velocity(t, r, x, batch.condition),
-            (time, until, point.state),
-            (one, zero, velocity),
-        )
+        mean = self.mean_velocity(time, until, point.state, batch.condition)
+        with torch.no_grad():
+            change = self._along(time, until, point.state, velocity, batch.condition)
         target = (velocity + (until - time)[:, None] * change).detach()
         error = (mean.float() - target).square().mean(dim=1)
         # large targets are early mistakes of the network itself: they count less
         loss: Tensor = error / (error.detach() + _SOFT)
         return loss
+
+    def _missed(self, noise: Tensor, condition: Tensor) -> Tensor:
+        """Return how far from the teacher's end one step ends."""
+        if not self._teacher:
+            raise ConfigError("mean flow: lesson=end needs a teacher; set `teacher` to a model.")
+        with torch.no_grad():
+            end = self._teacher[0].draw(condition, noise).float()
+        return (self.draw(condition, noise).float() - end).square().mean(dim=1)
+
+    def _along(
+        self, t: Tensor, r: Tensor, x: Tensor, velocity: Tensor, condition: Tensor
+    ) -> Tensor:
+        """Return the change of the mean velocity along a path, by a central difference."""
+        after, before = (
+            self.mean_velocity(t + step, r, x + step * velocity, condition).float()
+            for step in (_STEP, -_STEP)
+        )
+        return (after - before) / (2 * _STEP)
 
     def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
         x, steps = noise, self.config.steps
@@ -136,3 +179,4 @@ class MeanFlow(GenerativeModel):
 
 
 _SOFT = 1e-3
+_STEP = 2e-3  # of path time: networks resolve 1/8, float32 rounds differences to 1e-4

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from ..batch import Batch, Draws
+from ..errors import ConfigError
 from ..random import Stream, generator
 
-__all__ = ["GenerativeModel", "initialised"]
+__all__ = ["GenerativeModel", "HasDensity", "initialised"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -44,9 +45,37 @@ class GenerativeModel(nn.Module, ABC):
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
         """Return each event's loss, ``(events,)``; ``batch.x`` went through :meth:`encode`."""
 
+    def learn_from(self, teacher: GenerativeModel) -> None:
+        """Learn what a trained generator draws, in place of the data alone; before training.
+
+        Args:
+            teacher: it is not changed.
+
+        Raises:
+            ConfigError: if this family has no teachers, or none of that kind.
+        """
+        raise ConfigError(
+            f"{type(self).__name__}: learns from data, not from a teacher. Students are the "
+            "families mean_flow and inverse_autoregressive_flow."
+        )
+
     @abstractmethod
     def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
         """Turn noise into events, ``(events, features)``, a function of each row alone."""
+
+
+@runtime_checkable
+class HasDensity(Protocol):
+    """A generator that can say how probable an event is."""
+
+    def log_density(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Return the log-density of events in nats, ``(events,)``.
+
+        Args:
+            x: ``(events, features)``.
+            condition: ``(events, conditions)``.
+        """
+        ...
 
 
 def initialised(build: Callable[[], M], seed: int) -> M:
