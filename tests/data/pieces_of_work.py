@@ -28,6 +28,11 @@ def dies_once(task):
     return number
 
 
+def dies_first(shared, task):
+    """As above, with something that all pieces share."""
+    return dies_once(task), shared["answer"], os.getpid()
+
+
 def always_dies(number):
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -42,3 +47,23 @@ def times_out(number):
 
 def threads(_number):
     return threading.active_count(), os.environ.get("OMP_NUM_THREADS")
+
+
+class Counted:
+    """Something large that leaves a trace wherever it is unpacked."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return _unpack, (self.folder,)
+
+
+def _unpack(folder):
+    (Path(folder) / f"unpacked-{os.getpid()}-{time.monotonic_ns()}").touch()
+    return Counted(folder)
+
+
+def with_counted(_shared, number):
+    time.sleep(0.01)
+    return number
