@@ -95,11 +95,11 @@ def test_a_student_of_another_size_starts_anew():
     assert all(torch.equal(value, before[name]) for name, value in student.state_dict().items())
 
 
-@pytest.mark.parametrize(("lesson", "left"), [("velocity", 0.85), ("end", 0.5)])
+@pytest.mark.parametrize(("lesson", "left"), [("velocity", 0.9), ("end", 0.5)])
 def test_a_trained_student_ends_nearer_to_its_teachers_end(lesson, left):
     """A few seconds of training leave at most this part of the squared distance."""
     teacher = _random(FlowMatchingConfig(solver="rk4", steps=6), size=0.07)
-    student = _random(MeanFlowConfig(instantaneous=0.25, lesson=lesson))
+    student = _random(MeanFlowConfig(instantaneous=0.0, lesson=lesson))
     student.learn_from(teacher)
 
     def distance():

@@ -24,6 +24,8 @@ class SurrogateConfig(Config):
         tile: events per tile when drawing; part of a shower's identity.
         model: the generator.
         training: how it is trained.
+        teacher: a trained model, by its folder or a shipped model's name, whose generators it
+            learns from; for students such as the family mean_flow.
         half_precision: store the networks' parameters in float16.
         licence: of the weights.
     """
@@ -34,6 +36,7 @@ class SurrogateConfig(Config):
     tile: int = Field(default=64, ge=1, le=4096)
     model: CascadeConfig = CascadeConfig()
     training: TrainingConfig = TrainingConfig()
+    teacher: str | None = None
     half_precision: bool = False
     licence: str = "not stated"
 

@@ -22,6 +22,7 @@ from ...random import NOISE_LAW
 from ...train import History, Progress, TrainingSet, identity, train
 from .problem import SurrogateConfig
 from .recipes import recipe
+from .shipped import find_model
 
 __all__ = ["Surrogate"]
 
@@ -50,6 +51,7 @@ class Surrogate:
         self._keys = np.zeros(0, np.uint64)
         self._geometry: Geometry | None = None
         self._model: ShowerCascade | None = None
+        self._teacher: Surrogate | None = None
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -100,7 +102,8 @@ class Surrogate:
             FileFormatError: if a shower holds numbers that are no energies.
             UnitError: if the file looks as if it were in GeV.
             ConfigError: if the file lacks a condition of the configuration, or this machine the
-                device.
+                device, or the teacher is one of another detector or family.
+            UnknownNameError: if there is no such teacher.
             RangeError: if there are too few showers, a weight sum is not positive, or the
                 processes cannot share a batch evenly.
             StoppedError: if ``stop`` said so.
@@ -115,6 +118,9 @@ class Surrogate:
             conditions=("incident_energy", *self.config.conditions),
         )
         model = initialised(lambda: ShowerCascade(self.config.model, layout), seed)
+        if self.config.teacher is not None:
+            self._teacher = Surrogate.load(find_model(self.config.teacher))
+            model.learn_from(self._teacher.model)
         say("fitting the preprocessing")
         encoded = _encode(model, events, seed, self.config)
         events.voxels = events.voxels[:0].copy()  # training needs the encoded showers only
@@ -340,6 +346,7 @@ class Surrogate:
             "noise_size": self.model.noise_size,
             "tile": self.config.tile,
             "seed": seed,
+            "teacher": self._teacher and self._teacher.manifest.get("digest"),
             "licence": self.config.licence,
             "validity": {
                 "geometry": events.geometry.name,
@@ -455,4 +462,6 @@ def _encode(
     encoded = torch.cat([model.encode(x, condition) for x, condition in pieces])
     # what a checkpoint belongs to: the same showers, seen by the same model
     parts = {"conditions": config.conditions, "model": config.model.to_dict()}
+    if config.teacher is not None:
+        parts["teacher"] = config.teacher
     return TrainingSet(encoded, table, weight, identity(showers=events.digest, **parts))
