@@ -43,9 +43,9 @@ class VectorQuantisedConfig(Config):
     depth: int = Field(default=8, ge=1)
     commitment: float = Field(default=0.25, ge=0)
     restart: int = Field(default=50, ge=1)
-    width: int = Field(default=96, ge=2)
+    width: int = Field(default=64, ge=2)
     blocks: int = Field(default=2, ge=1)
-    heads: int = Field(default=4, ge=1)
+    heads: int = Field(default=2, ge=1)
 
 
 class VectorQuantised(GenerativeModel):
@@ -119,15 +119,14 @@ class VectorQuantised(GenerativeModel):
         Args:
             code: ``(events, tokens, depth)``.
         """
-        squares = self.codebook.square().sum(dim=1)
-        return (squares - 2 * code @ self.codebook.T).argmin(dim=2)
+        with torch.no_grad():
+            squares = self.codebook.square().sum(dim=1)
+            return (squares - 2 * code @ self.codebook.T).argmin(dim=2)
 
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
         code = self.encoder(batch.x, batch.condition).float()
         code = code.reshape(len(code), self.tokens.tokens, self.config.depth)
-        if self.training and torch.is_grad_enabled():
-            self._place_anew(code.detach(), draws)
-        number = self.nearest(code.detach())
+        number = self._numbers(code.detach(), draws)
         entry = self.codebook[number]
         passed = code + (entry - code).detach()
         law = self.decoder(passed.flatten(1), batch.condition)
@@ -158,14 +157,20 @@ class VectorQuantised(GenerativeModel):
         return torch.stack(found, dim=1)
 
     @torch.no_grad()
-    def _place_anew(self, code: Tensor, draws: Draws) -> None:
-        """Count which entries are used, and now and then move those that are not to codes."""
-        counts = torch.bincount(self.nearest(code).flatten(), minlength=self.config.codes)
+    def _numbers(self, code: Tensor, draws: Draws) -> Tensor:
+        """Return the numbers of the nearest entries; in training, look after the codebook."""
+        if not self.training:
+            return self.nearest(code)
+        if (draws.first // draws.events + 1) % self.config.restart == 0:
+            self._place_anew(code.flatten(0, 1), draws)
+        number = self.nearest(code)
+        counts = torch.bincount(number.flatten(), minlength=self.config.codes)
         self.usage.lerp_(counts / counts.sum(), _FORGETTING)
-        if (draws.first // draws.events + 1) % self.config.restart:
-            return
+        return number
+
+    def _place_anew(self, codes: Tensor, draws: Draws) -> None:
+        """Move the entries that nothing uses to codes, ``(events * tokens, depth)``."""
         dead = (self.usage < _DEAD / self.config.codes).nonzero()[:, 0]
-        codes = code.flatten(0, 1)
         chance = draws.uniform(-(-len(dead) // draws.events), Stream.LATENT).flatten()[: len(dead)]
         self.codebook[dead] = codes[(chance * len(codes)).long()]
         self.usage[dead] = 1 / self.config.codes
