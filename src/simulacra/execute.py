@@ -139,13 +139,13 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 def place_in_job() -> tuple[int, int]:
     """Return this process's number, from 0, and how many torchrun started with it.
 
-    Read from the variables ``RANK`` and ``WORLD_SIZE`` that torchrun and its kin set; without
-    them this process is alone: 0 and 1.
+    Read from the variables ``RANK``, ``LOCAL_RANK`` and ``WORLD_SIZE`` that torchrun and its kin
+    set; without all of them this process is alone: 0 and 1.
     """
-    rank, size = os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", "")
-    if not (rank.isdecimal() and size.isdecimal()):
+    told = [os.environ.get(name, "") for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")]
+    if not all(number.isdecimal() for number in told):
         return 0, 1
-    return int(rank), max(1, int(size))
+    return int(told[0]), max(1, int(told[2]))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import SimulacraError, StoppedError, suggestion
+from ..errors import SimulacraError, StoppedError, WorkforceError, suggestion
 from ..execute import place_in_job
 from . import bench, compare, data, demo, evaluate, merge, models, sample, simulate, train
 
@@ -84,6 +84,9 @@ def main() -> None:
         status = app(standalone_mode=False)
     except StoppedError as error:
         _fail(str(error), code=_STOPPED)
+    except WorkforceError as error:  # the one that was lost may have more to say
+        time.sleep(2 * _HEAD_START_S if place_in_job()[1] > 1 else 0)
+        _fail(str(error))
     except SimulacraError as error:
         _fail(str(error))
     except (typer.Abort, KeyboardInterrupt):

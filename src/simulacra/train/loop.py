@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..batch import Batch, Draws
 from ..errors import RangeError, StoppedError
+from ..execute import place_in_job
 from ..generative import GenerativeModel
 from ..random import Stream, generator
 from .checkpoint import identity, load_checkpoint, save_checkpoint
@@ -131,6 +132,7 @@ def train(
         WorkforceError: if another process no longer answers.
     """
     _check(data, config)
+    _check_shares(config)
     team = assemble(device)
     before = torch.get_num_threads()
     if config.threads:
@@ -209,6 +211,7 @@ class _Run:
             state.loss_sum += loss
             if stopped:
                 self._save()
+                self.team.wait()  # torchrun ends all as soon as one process has ended
                 raise StoppedError(
                     f"training: asked to stop after step {state.step} of epoch {state.epoch + 1}; "
                     f"the checkpoint is in {self.folder}. Go on with --resume."
@@ -269,6 +272,7 @@ class _Run:
         self._average()
         value, stopped = self.team.mean(mine, float(self.stop is not None and self.stop()))
         if not math.isfinite(value):
+            self.team.wait()  # all know it, and all have to say so
             raise RangeError(
                 f"training: the loss became {value} at step {state.step}; likely a learning rate "
                 f"that is too large ({config.learning_rate:g}) or data outside their range."
@@ -330,13 +334,25 @@ def _optimiser(model: GenerativeModel, config: TrainingConfig) -> torch.optim.Ad
 
 def _parts(own: range, count: int) -> list[range]:
     """Cut a process's share of a batch into equal parts, done one after the other."""
-    if len(own) % count:
-        raise RangeError(
-            f"training: {len(own)} events of a batch per process cannot be done in {count} equal "
-            "parts; choose training.accumulate so that it divides them."
-        )
     size = len(own) // count
     return [range(start, start + size) for start in range(own.start, own.stop, size)]
+
+
+def _check_shares(config: TrainingConfig) -> None:
+    """Look before the processes meet: then each finds it alone, and the first one says so."""
+    processes = place_in_job()[1]
+    share, rest = divmod(config.batch_size, processes)
+    if rest:
+        raise RangeError(
+            f"training: {processes} processes cannot share a batch of {config.batch_size} events "
+            f"evenly; choose training.batch_size as a multiple of {processes}, or as many "
+            "processes as divide it."
+        )
+    if share % config.accumulate:
+        raise RangeError(
+            f"training: {share} events of a batch per process cannot be done in "
+            f"{config.accumulate} equal parts; choose training.accumulate so that it divides them."
+        )
 
 
 def _check(data: TrainingSet, config: TrainingConfig) -> None:

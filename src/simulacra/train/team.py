@@ -39,17 +39,7 @@ class Team(ABC):
         return self.rank == 0
 
     def part(self, events: int) -> range:
-        """Return which events of a batch are this process's own.
-
-        Raises:
-            RangeError: if the batch cannot be shared out evenly.
-        """
-        if events % self.size:
-            raise RangeError(
-                f"training: {self.size} processes cannot share a batch of {events} events evenly; "
-                f"choose training.batch_size as a multiple of {self.size}, or as many processes "
-                "as divide it."
-            )
+        """Return which events of a batch are this process's own."""
         each = events // self.size
         return range(self.rank * each, (self.rank + 1) * each)
 
@@ -134,12 +124,13 @@ class Together(Team):
         self.rank, self.size = rank, size
         here = int(os.environ.get("LOCAL_WORLD_SIZE", size))
         self._check(device, here)
-        fabric, strategy = _lightning()
+        fabric, strategy, torchrun = _lightning()
         with self._translated():
             self._fabric = fabric(
                 accelerator=device,
                 devices=here,
                 num_nodes=size // here,
+                plugins=[torchrun()],
                 strategy=strategy(
                     process_group_backend="nccl" if device == "cuda" else "gloo",
                     timeout=_PATIENCE,
@@ -230,9 +221,10 @@ def assemble(device: str) -> Team:
     return Alone() if size == 1 else Together(rank, size, device)
 
 
-def _lightning() -> tuple[Any, Any]:
+def _lightning() -> tuple[Any, Any, Any]:
     try:
         from lightning_fabric import Fabric
+        from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
         from lightning_fabric.strategies.ddp import DDPStrategy
     except ImportError:
         raise DependencyError(
@@ -240,7 +232,7 @@ def _lightning() -> tuple[Any, Any]:
             "install 'simulacra[distributed]', or start the command without torchrun."
         ) from None
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it talks while importing, too
-    return Fabric, DDPStrategy
+    return Fabric, DDPStrategy, TorchElasticEnvironment
 
 
 def _no_buffers() -> dict[str, bool]:
