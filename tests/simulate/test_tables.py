@@ -191,6 +191,36 @@ def test_rendered_lead_absorbs_photons_as_known():
 
 
 @needs_pypenred
+@pytest.mark.reference
+@pytest.mark.parametrize(
+    ("number", "mass", "known"),
+    [
+        (82, 207.2, {0.2: 0.9985, 0.3: 0.4031, 0.5: 0.1614, 0.8: 0.08870, 1.0: 0.07102}),
+        (74, 183.84, {0.2: 0.7844, 0.3: 0.3238, 0.5: 0.1378, 0.8: 0.08066, 1.0: 0.06618}),
+    ],
+)
+def test_photons_are_attenuated_as_known(number, mass, known):
+    """Totals in cm^2/g at energies in MeV (NIST, "X-ray mass attenuation coefficients").
+
+    Compton scattering is Klein and Nishina's on free electrons, as nearly in Geant4.
+    """
+    data = element_data(number)
+    at = np.log(list(known))
+    photoelectric = np.exp(np.interp(at, np.log(data.photon_energy), np.log(data.photoelectric)))
+    rayleigh = np.exp(np.interp(at, np.log(data.rayleigh_energy), np.log(data.rayleigh)))
+    total = photoelectric * 1e-24 + rayleigh + number * _klein_nishina(np.exp(at))
+    assert np.allclose(total * 6.02214e23 / mass, list(known.values()), rtol=0.007)
+
+
+def _klein_nishina(energy):
+    """Return the cross section per electron in cm^2, energies in MeV."""
+    k = energy / 0.510999
+    log = np.log(1 + 2 * k)
+    first = (1 + k) / k**2 * (2 * (1 + k) / (1 + 2 * k) - log / k)
+    return 2 * np.pi * 7.94079e-26 * (first + log / (2 * k) - (1 + 3 * k) / (1 + 2 * k) ** 2)
+
+
+@needs_pypenred
 def test_an_element_is_rendered_once(tmp_path, monkeypatch):
     from simulacra.simulate import tables as module
 
