@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -62,3 +63,72 @@ def sampling(
             f"{one.fraction:.2f}",
         )
     Console().print(table)
+
+
+@app.command(
+    epilog="**Example:** `simulacra bench families photons-diffusion photons-student "
+    "--data train.hdf5 --reference test.hdf5 --budget 20m --out contest`"
+)
+def families(
+    recipes: Annotated[
+        list[str], typer.Argument(metavar="RECIPE...", help="Recipes' names or YAML files.")
+    ],
+    data: Annotated[Path, typer.Option("--data", help="Training showers.")],
+    reference: Annotated[Path, typer.Option("--reference", help="Showers to judge with.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    budget: Annotated[
+        str, typer.Option("--budget", metavar="TIME", help="Of each training: 90s, 20m, 2h.")
+    ] = "20m",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trainings of each recipe.")] = 1,
+    suite: Annotated[str, typer.Option("--suite", help="Of the judge.")] = "quick",
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Processor threads.")] = 2,
+    resume: Annotated[bool, typer.Option("--resume", help="Fill a table that exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Train recipes within a budget on the same showers, judge them alike, write the table."""
+    from ..errors import OutputError
+    from ..evaluation.report import write_report
+    from ..execute import atomic_text, require_writable
+    from ..tasks.calorimeter.contest import Contest, Entry, parse_budget, rows_of, verdicts_of
+    from ..tasks.calorimeter.contest_table import (
+        COLUMNS,
+        TERMINAL_COLUMNS,
+        as_csv,
+        as_markdown,
+        table_of,
+    )
+    from ..tasks.calorimeter.recipes import given_recipe
+    from .progress import ticker
+
+    minutes = parse_budget(budget)
+    configs = [given_recipe(name) for name in recipes]
+    require_writable(out)
+    if rows_of(out) and not resume:
+        raise OutputError(f"{out}: holds the rows of a contest; add --resume to fill its table.")
+    contest = Contest(out, data, reference, minutes, suite=suite, threads=threads)
+    with ticker("contest") as tick:
+        for seed in range(seeds):
+            for config in configs:
+                contest.run(Entry(config, seed), tick.stage)
+    rows = rows_of(out)
+    lines = table_of(rows)
+    atomic_text(out / "table.json", json.dumps(rows, indent=1) + "\n")
+    atomic_text(out / "table.md", as_markdown(lines))
+    atomic_text(out / "table.csv", as_csv(lines))
+    if verdicts := verdicts_of(out, rows):
+        write_report(verdicts, out / "report.html", title="Families of generators")
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    shown = [COLUMNS.index(name) for name in TERMINAL_COLUMNS]
+    table = Table(*TERMINAL_COLUMNS)
+    for line in lines:
+        table.add_row(*(line.cells[column] for column in shown))
+    Console().print(table)
+    failed = [row for row in rows if "failure" in row]
+    for row in failed:
+        typer.echo(f"{row['name']}, seed {row['seed']}: {row['failure']}", err=True)
+    page = ", report.html" if verdicts else ""
+    typer.echo(f"{out}: table.md, table.csv, table.json{page}")
+    if len(failed) == len(rows):
+        raise typer.Exit(1)

@@ -61,11 +61,10 @@ def train(
     from ..data import open_joined
     from ..errors import OutputError
     from ..execute import place_in_job, require_writable, stop_requests
-    from ..tasks.calorimeter import Surrogate, SurrogateConfig
-    from ..tasks.calorimeter import recipe as named
+    from ..tasks.calorimeter import Surrogate
+    from ..tasks.calorimeter.recipes import given_recipe
 
-    is_file = recipe.endswith((".yaml", ".yml"))
-    config = SurrogateConfig.from_yaml(recipe) if is_file else named(recipe)
+    config = given_recipe(recipe)
     for_job, for_model = _sorted_settings(settings or [])
     config = apply_settings(config, for_model)
     files = open_joined(data, geometry=geometry)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ...errors import UnknownNameError
 from ...generative import CascadeConfig
 from ...train import TrainingConfig
 from .problem import SurrogateConfig
 
-__all__ = ["RECIPES", "photons", "photons_demo", "photons_embedded", "recipe", "showers"]
+__all__ = [
+    "RECIPES",
+    "given_recipe",
+    "photons",
+    "photons_demo",
+    "photons_embedded",
+    "photons_with",
+    "recipe",
+    "showers",
+]
 
 
 def photons() -> SurrogateConfig:
@@ -58,11 +68,95 @@ def showers() -> SurrogateConfig:
     )
 
 
+def photons_with(name: str, family: dict[str, Any], **changes: Any) -> SurrogateConfig:
+    """Photons along the axis by another family, everything else as in :func:`photons`.
+
+    Args:
+        name: what the recipe is called.
+        family: settings of the generator of voxels; that of the layer energies has the same
+            family with its defaults.
+        **changes: further fields.
+    """
+    energy = {"family": family["family"]}
+    model = photons().model.updated(shape=family, energy=energy)
+    return photons().updated(name=name, model=model.to_dict(), **changes)
+
+
+def photons_diffusion() -> SurrogateConfig:
+    """Photons by diffusion: 16 steps of second order from noise to showers."""
+    return photons_with("photons-diffusion", {"family": "diffusion"})
+
+
+def photons_mean_flow() -> SurrogateConfig:
+    """Photons in one step, trained from scratch on mean velocities."""
+    return photons_with("photons-mean-flow", {"family": "mean_flow"})
+
+
+def photons_student() -> SurrogateConfig:
+    """Photons in one step, learned from the shipped model; its layer energies stay a copy."""
+    shape = {"family": "mean_flow", "lesson": "end"}
+    model = photons().model.updated(shape=shape)
+    return photons().updated(name="photons-student", model=model.to_dict(), teacher="photons")
+
+
+def photons_diffusion_student() -> SurrogateConfig:
+    """Photons in one step, learned from the diffusion model of the same bench."""
+    part = {"family": "mean_flow", "lesson": "end", "state": "unit"}
+    model = photons().model.updated(shape=part, energy=part)
+    return photons().updated(
+        name="photons-diffusion-student", model=model.to_dict(), teacher="photons-diffusion"
+    )
+
+
+def photons_coupling() -> SurrogateConfig:
+    """Photons by a coupling flow with rational-quadratic splines: one step, exact density."""
+    return photons_with("photons-coupling", {"family": "coupling_flow"})
+
+
+def photons_autoregressive() -> SurrogateConfig:
+    """Photons by a masked autoregressive flow: exact density, slow to draw."""
+    return photons_with("photons-autoregressive", {"family": "autoregressive_flow"})
+
+
+def photons_autoregressive_student() -> SurrogateConfig:
+    """Photons by an inverse autoregressive flow, taught by the autoregressive one."""
+    return photons_with(
+        "photons-autoregressive-student",
+        {"family": "inverse_autoregressive_flow"},
+        teacher="photons-autoregressive",
+    )
+
+
+def photons_vae() -> SurrogateConfig:
+    """Photons by a variational autoencoder with a learned prior."""
+    return photons_with("photons-vae", {"family": "variational"})
+
+
+def photons_vq() -> SurrogateConfig:
+    """Photons by a vector-quantised autoencoder and a transformer over its tokens."""
+    return photons_with("photons-vq", {"family": "vector_quantised"})
+
+
+def photons_wgan() -> SurrogateConfig:
+    """Photons by a Wasserstein GAN with gradient penalty."""
+    return photons_with("photons-wgan", {"family": "wasserstein_gan"})
+
+
 RECIPES: dict[str, Callable[[], SurrogateConfig]] = {
     "photons": photons,
     "photons-embedded": photons_embedded,
     "photons-demo": photons_demo,
     "showers": showers,
+    "photons-diffusion": photons_diffusion,
+    "photons-diffusion-student": photons_diffusion_student,
+    "photons-mean-flow": photons_mean_flow,
+    "photons-student": photons_student,
+    "photons-coupling": photons_coupling,
+    "photons-autoregressive": photons_autoregressive,
+    "photons-autoregressive-student": photons_autoregressive_student,
+    "photons-vae": photons_vae,
+    "photons-vq": photons_vq,
+    "photons-wgan": photons_wgan,
 }
 """The room's recipes by name."""
 
@@ -80,3 +174,15 @@ def recipe(name: str) -> SurrogateConfig:
     if name not in RECIPES:
         raise UnknownNameError("recipe", name, RECIPES)
     return RECIPES[name]()
+
+
+def given_recipe(given: str) -> SurrogateConfig:
+    """Return a recipe by its name, or a whole configuration from a YAML file.
+
+    Raises:
+        UnknownNameError: if there is no recipe of that name.
+        ConfigError: if the file does not hold a configuration.
+    """
+    if given.endswith((".yaml", ".yml")):
+        return SurrogateConfig.from_yaml(given)
+    return recipe(given)
