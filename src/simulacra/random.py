@@ -68,6 +68,7 @@ class Stream(IntEnum):
     CELL_RESPONSE = 13
     PARTON_SHOWER = 14
     LATENT = 15
+    TURN = 16
 
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

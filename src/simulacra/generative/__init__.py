@@ -1,28 +1,42 @@
 """Step 5a, generators: learn p(x | condition) and draw from it."""
 
 from .autoencoder import VariationalAutoencoder, VariationalAutoencoderConfig
+from .autoregressive_flow import AutoregressiveFlow, AutoregressiveFlowConfig
 from .cascade import CascadeConfig, ShowerCascade, ShowerLayout
+from .coupling_flow import CouplingFlow, CouplingFlowConfig
 from .device import require_device
 from .diffusion import Diffusion, DiffusionConfig
 from .families import FAMILIES, FamilyConfig, build_family
+from .flow import Flow
 from .flow_matching import FlowMatching, FlowMatchingConfig
+from .halves import Half
+from .inverse_autoregressive_flow import InverseAutoregressiveFlow, InverseAutoregressiveFlowConfig
 from .kit import NetworkKit, RingKit, VectorKit
 from .mean_flow import MeanFlow, MeanFlowConfig
-from .model import GenerativeModel, initialised
+from .model import GenerativeModel, HasDensity, initialised
 from .quantised import VectorQuantised, VectorQuantisedConfig
 from .tiles import Drawing, draw
 from .wasserstein import WassersteinGan, WassersteinGanConfig
 
 __all__ = [
     "FAMILIES",
+    "AutoregressiveFlow",
+    "AutoregressiveFlowConfig",
     "CascadeConfig",
+    "CouplingFlow",
+    "CouplingFlowConfig",
     "Diffusion",
     "DiffusionConfig",
     "Drawing",
     "FamilyConfig",
+    "Flow",
     "FlowMatching",
     "FlowMatchingConfig",
     "GenerativeModel",
+    "Half",
+    "HasDensity",
+    "InverseAutoregressiveFlow",
+    "InverseAutoregressiveFlowConfig",
     "MeanFlow",
     "MeanFlowConfig",
     "NetworkKit",

@@ -8,8 +8,14 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag
 
 from .autoencoder import VariationalAutoencoder, VariationalAutoencoderConfig
+from .autoregressive_flow import AutoregressiveFlow, AutoregressiveFlowConfig
+from .coupling_flow import CouplingFlow, CouplingFlowConfig
 from .diffusion import Diffusion, DiffusionConfig
 from .flow_matching import FlowMatching, FlowMatchingConfig
+from .inverse_autoregressive_flow import (
+    InverseAutoregressiveFlow,
+    InverseAutoregressiveFlowConfig,
+)
 from .kit import NetworkKit
 from .mean_flow import MeanFlow, MeanFlowConfig
 from .model import GenerativeModel
@@ -30,6 +36,9 @@ FamilyConfig = Annotated[
     Annotated[FlowMatchingConfig, Tag("flow_matching")]
     | Annotated[DiffusionConfig, Tag("diffusion")]
     | Annotated[MeanFlowConfig, Tag("mean_flow")]
+    | Annotated[CouplingFlowConfig, Tag("coupling_flow")]
+    | Annotated[AutoregressiveFlowConfig, Tag("autoregressive_flow")]
+    | Annotated[InverseAutoregressiveFlowConfig, Tag("inverse_autoregressive_flow")]
     | Annotated[VariationalAutoencoderConfig, Tag("variational")]
     | Annotated[VectorQuantisedConfig, Tag("vector_quantised")]
     | Annotated[WassersteinGanConfig, Tag("wasserstein_gan")],
@@ -41,6 +50,9 @@ FAMILIES: dict[str, Callable[[NetworkKit, Any], GenerativeModel]] = {
     "flow_matching": FlowMatching.from_kit,
     "diffusion": Diffusion.from_kit,
     "mean_flow": MeanFlow.from_kit,
+    "coupling_flow": CouplingFlow.from_kit,
+    "autoregressive_flow": AutoregressiveFlow.from_kit,
+    "inverse_autoregressive_flow": InverseAutoregressiveFlow.from_kit,
     "variational": VariationalAutoencoder.from_kit,
     "vector_quantised": VectorQuantised.from_kit,
     "wasserstein_gan": WassersteinGan.from_kit,

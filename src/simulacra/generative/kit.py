@@ -124,7 +124,7 @@ class VectorKit:
         return VectorCritic(self.features, self.conditions, width=self.width, blocks=self.blocks)
 
     def halves(self, number: int) -> list[Half]:
-        """Split at random, see :func:`~simulacra.generative.halves.halves_of_vector`."""
+        """Split at random, see :mod:`simulacra.generative.halves`."""
         return halves_of_vector(self.features, number)
 
     def conditioner(self, half: Half, *, outputs: int, blocks: int) -> nn.Module:
@@ -205,7 +205,7 @@ class RingKit:
         )
 
     def halves(self, number: int) -> list[Half]:
-        """Split by rings and by sectors, see :func:`~simulacra.generative.halves.halves_of_rings`."""
+        """Split by rings and sectors, see :mod:`simulacra.generative.halves`."""
         return halves_of_rings(self.rings, number)
 
     def conditioner(self, half: Half, *, outputs: int, blocks: int) -> nn.Module:

@@ -3,23 +3,32 @@
 from .cylindrical import RingNetwork
 from .embed import FourierEmbedding
 from .inherit import start_from
+from .masked import MaskedNetwork, Unrolled
 from .mlp import MLP
 from .residual import ResidualNetwork
 from .resnet3d import ResNet3d
 from .ring_map import RingCritic, RingMap
+from .splines import bend, bend_parameters, rational_quadratic
 from .token_transformer import TokenTransformer
 from .vector_map import VectorCritic, VectorMap
 
 __all__ = [
     "MLP",
     "FourierEmbedding",
+    "MaskedNetwork",
     "ResNet3d",
     "ResidualNetwork",
     "RingCritic",
     "RingMap",
     "RingNetwork",
+    "ShuffleCritic",
+    "ShuffleGenerator",
     "TokenTransformer",
+    "Unrolled",
     "VectorCritic",
     "VectorMap",
+    "bend",
+    "bend_parameters",
+    "rational_quadratic",
     "start_from",
 ]
