@@ -15,6 +15,8 @@ from simulacra.generative import (
     DiffusionConfig,
     FlowMatching,
     FlowMatchingConfig,
+    LikenessGan,
+    LikenessGanConfig,
     MeanFlowConfig,
     ShowerCascade,
     ShowerLayout,
@@ -89,6 +91,12 @@ GENERATORS = {
         _vector_data,
     ),
     "wasserstein gan": (_of(WassersteinGanConfig()), _vector_data),
+    "likeness gan": (
+        lambda: LikenessGan(
+            LikenessGanConfig(noise=3, channels=6, factors=(3,)), 3, 13 * 3, ("e",)
+        ),
+        lambda: (torch.cat([_shower_data()[0]] * 3, dim=1), _shower_data()[1]),
+    ),
     "shower cascade": (_showers, _shower_data),
     **{
         f"shower cascade, {config.family}": (_showers_of(config), _shower_data)

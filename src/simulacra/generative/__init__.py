@@ -12,6 +12,7 @@ from .flow_matching import FlowMatching, FlowMatchingConfig
 from .halves import Half
 from .inverse_autoregressive_flow import InverseAutoregressiveFlow, InverseAutoregressiveFlowConfig
 from .kit import NetworkKit, RingKit, VectorKit
+from .likeness_gan import LikenessGan, LikenessGanConfig
 from .mean_flow import MeanFlow, MeanFlowConfig
 from .model import GenerativeModel, HasDensity, initialised
 from .quantised import VectorQuantised, VectorQuantisedConfig
@@ -37,6 +38,8 @@ __all__ = [
     "HasDensity",
     "InverseAutoregressiveFlow",
     "InverseAutoregressiveFlowConfig",
+    "LikenessGan",
+    "LikenessGanConfig",
     "MeanFlow",
     "MeanFlowConfig",
     "NetworkKit",

@@ -5,6 +5,7 @@ from .embed import FourierEmbedding
 from .inherit import start_from
 from .masked import MaskedNetwork, Unrolled
 from .mlp import MLP
+from .pixel_shuffle import ShuffleCritic, ShuffleGenerator, shuffled, unshuffled
 from .residual import ResidualNetwork
 from .resnet3d import ResNet3d
 from .ring_map import RingCritic, RingMap
@@ -30,5 +31,7 @@ __all__ = [
     "bend",
     "bend_parameters",
     "rational_quadratic",
+    "shuffled",
     "start_from",
+    "unshuffled",
 ]
