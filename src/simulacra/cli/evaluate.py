@@ -6,6 +6,7 @@ import csv
 import datetime
 import io
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +38,8 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 def evaluate(
     generated: Annotated[
-        list[Path], typer.Argument(metavar="GENERATED...", help="Files of showers to judge.")
+        list[Path],
+        typer.Argument(metavar="GENERATED...", help="Showers to judge: files, folders, patterns."),
     ],
     reference: Annotated[
         list[Path],
@@ -191,14 +193,15 @@ def _save(verdict: Verdict, out: Path, name: str) -> None:
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """Return one result name per file; files that share a name are numbered."""
+    """Return one result name per file, folder or pattern; those that share a name are numbered."""
     if not paths:
         raise RangeError("expected at least one file of generated showers.")
     names: list[str] = []
     for path in paths:
-        name, number = path.stem, 2
+        own = re.sub(r"[*?\[\]]+", "", path.stem).strip("-_.") or path.parent.name or "set"
+        name, number = own, 2
         while name in names:
-            name, number = f"{path.stem}-{number}", number + 1
+            name, number = f"{own}-{number}", number + 1
         names.append(name)
     return names
 
