@@ -235,7 +235,7 @@ def test_pieces_cover_every_event_once(first, events, tile, size):
 
 
 def test_large_pieces_stay_small_in_memory():
-    largest = max(map(len, cut(range(10**8), 64, 512, voxels=40500)))
+    largest = max(map(len, cut(range(10**8), 64, 128, voxels=40500)))
     assert largest * 40500 * 4 <= 64 * 2**20 + 64 * 40500 * 4
 
 
