@@ -112,6 +112,7 @@ def _files(folder: Path, showers: VoxelShowers) -> dict[str, float]:
     reading = cost(lambda: sum(len(chunk) for chunk in joined.chunks()))
     merging = cost(lambda: merge_showers(folder / "all.hdf5", [parts]))
     before = _peak_gb(folder, parts, 2)
+    encoded = showers.geometry.voxels + len(showers.geometry.layers)
     return {
         "file: bytes per shower": stored / events,
         "file: voxels per shower": showers.geometry.voxels,
@@ -121,7 +122,7 @@ def _files(folder: Path, showers: VoxelShowers) -> dict[str, float]:
         "merge: GB of memory, 2 files": before,
         "merge: GB of memory, 20 files": _peak_gb(folder, parts, files),
         "open: ms per file": 1e3 * cost(lambda: open_joined(parts), times=3) / files,
-        "train: bytes of memory per shower": 4.0 * (showers.geometry.voxels + 45) + 16,
+        "train: bytes of memory per shower": 4.0 * encoded + 16,
     }
 
 
@@ -156,8 +157,8 @@ def model(found: dict[str, float], showers: float, nodes: int, cores: int) -> li
         *rows,
         ("sample", _spent(drawing, workers)),
         ("... starting its shards", f"{_spent(overhead, workers)}: {overhead / drawing:.1%} of it"),
-        ("... incident particles in memory", f"{4 * showers / 1e9:.2f} GB in every process, "
-         f"{4 * showers * cores / 1e9:.0f} GB per node with one process per core"),
+        ("... incident particles in memory", f"{4 * showers / 1e9:.2f} GB per process, "
+         f"{4 * showers * cores / 1e9:.0f} GB per node"),
         ("merge into one file, one process", _time(merging)),
         ("open as a set, without merging", _time(shards / 1e3 * found["open: ms per file"])),
         ("read everything once, one process", _time(reading)),

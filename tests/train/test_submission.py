@@ -157,8 +157,8 @@ def _until(path, lines, seconds=120):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_stopped_training_goes_on_as_if_nothing_had_happened(command, tmp_path, number):
-    subprocess.run([sys.executable, "-m", "simulacra", *command(40, "whole")], check=True)
-    line = [sys.executable, "-m", "simulacra", *command(40, "stopped")]
+    subprocess.run([sys.executable, "-m", "simulacra", *command(12, "whole")], check=True)
+    line = [sys.executable, "-m", "simulacra", *command(12, "stopped")]
     child = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
     _until(tmp_path / "stopped" / "training" / "log.jsonl", 3)
     child.send_signal(number)
@@ -176,10 +176,10 @@ def test_a_preempted_local_job_is_requeued_and_ends(command, tmp_path, processes
     submitit = pytest.importorskip("submitit", reason="submitit is not installed (extra `cluster`)")
     if processes > 1:
         pytest.importorskip("lightning_fabric", reason="extra `distributed` is not installed")
-    subprocess.run([sys.executable, "-m", "simulacra", *command(40, "whole")], check=True)
+    subprocess.run([sys.executable, "-m", "simulacra", *command(12, "whole")], check=True)
     executor = submitit.AutoExecutor(folder=tmp_path / "jobs", cluster="local")
     executor.update_parameters(timeout_min=10)
-    words = [*command(40, "job"), "--resume"]
+    words = [*command(12, "job"), "--resume"]
     job = executor.submit(TrainingJob(words, 1, processes))
     _until(tmp_path / "job" / "training" / "log.jsonl", 3)
     # The controller passes the signal of a preemption on to its task.
