@@ -270,7 +270,8 @@ def workforce(where: str | Executor | Any = "processes", workers: int = 1) -> It
             return
         if where != "processes":
             raise ConfigError(
-                f"executor: expected processes, dask or dask:ADDRESS, found {where!r}."
+                "executor: expected processes, dask or dask:ADDRESS (sampling knows threads too), "
+                f"found {where!r}."
             )
         if workers == 1:
             yield Workforce()
