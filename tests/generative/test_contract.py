@@ -11,13 +11,17 @@ from scipy import stats
 
 from simulacra.batch import Batch, Draws
 from simulacra.generative import (
+    AutoregressiveFlowConfig,
     CascadeConfig,
+    CouplingFlowConfig,
     DiffusionConfig,
+    Flow,
     FlowMatching,
     FlowMatchingConfig,
     LikenessGan,
     LikenessGanConfig,
     MeanFlowConfig,
+    RingKit,
     ShowerCascade,
     ShowerLayout,
     VariationalAutoencoderConfig,
@@ -58,6 +62,16 @@ def _showers_of(config):
     return lambda: ShowerCascade(small.updated(shape=config.to_dict()), LAYOUT)
 
 
+def _flow_on_rings(config):
+    kit = RingKit(LAYOUT.rings, 1, channels=8, blocks=1, width=12)
+    return lambda: build_family(config, kit)
+
+
+def _ring_data():
+    draw = torch.Generator().manual_seed(0)
+    return torch.randn(EVENTS, 39, generator=draw), torch.rand(EVENTS, 1, generator=draw)
+
+
 def _vector_data():
     draw = torch.Generator().manual_seed(0)
     return torch.randn(EVENTS, 4, generator=draw), torch.rand(EVENTS, 1, generator=draw)
@@ -70,7 +84,7 @@ def _shower_data():
     return torch.where(x >= 1, x, 0.0), incident
 
 
-LEARNS_WITHOUT_NOISE = (VectorQuantised,)
+LEARNS_WITHOUT_NOISE = (Flow, VectorQuantised)
 
 GENERATORS = {
     "flow matching": (_vector, _vector_data),
@@ -96,6 +110,17 @@ GENERATORS = {
             LikenessGanConfig(noise=3, channels=6, factors=(3,)), 3, 13 * 3, ("e",)
         ),
         lambda: (torch.cat([_shower_data()[0]] * 3, dim=1), _shower_data()[1]),
+    ),
+    "coupling flow": (_of(CouplingFlowConfig(couplings=3, bins=4)), _vector_data),
+    "coupling flow, rotated": (
+        _of(CouplingFlowConfig(couplings=3, bins=4, mixing="rotation")),
+        _vector_data,
+    ),
+    "autoregressive flow": (_of(AutoregressiveFlowConfig(steps=2, bins=4)), _vector_data),
+    "coupling flow, rings": (_flow_on_rings(CouplingFlowConfig(couplings=4, bins=4)), _ring_data),
+    "autoregressive flow, rings": (
+        _flow_on_rings(AutoregressiveFlowConfig(steps=2, bins=4)),
+        _ring_data,
     ),
     "shower cascade": (_showers, _shower_data),
     **{
