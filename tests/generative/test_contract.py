@@ -12,6 +12,8 @@ from scipy import stats
 from simulacra.batch import Batch, Draws
 from simulacra.generative import (
     AutoregressiveFlowConfig,
+    CaloGan,
+    CaloGanConfig,
     CascadeConfig,
     CouplingFlowConfig,
     DiffusionConfig,
@@ -105,6 +107,10 @@ GENERATORS = {
         _vector_data,
     ),
     "wasserstein gan": (_of(WassersteinGanConfig()), _vector_data),
+    "calogan": (
+        lambda: CaloGan(CaloGanConfig(noise=5, channels=2, width=12), LAYOUT),
+        _shower_data,
+    ),
     "likeness gan": (
         lambda: LikenessGan(
             LikenessGanConfig(noise=3, channels=6, factors=(3,)), 3, 13 * 3, ("e",)

@@ -2,6 +2,7 @@
 
 from .autoencoder import VariationalAutoencoder, VariationalAutoencoderConfig
 from .autoregressive_flow import AutoregressiveFlow, AutoregressiveFlowConfig
+from .calogan import CaloGan, CaloGanConfig
 from .cascade import CascadeConfig, ShowerCascade, ShowerLayout
 from .coupling_flow import CouplingFlow, CouplingFlowConfig
 from .device import require_device
@@ -23,6 +24,8 @@ __all__ = [
     "FAMILIES",
     "AutoregressiveFlow",
     "AutoregressiveFlowConfig",
+    "CaloGan",
+    "CaloGanConfig",
     "CascadeConfig",
     "CouplingFlow",
     "CouplingFlowConfig",

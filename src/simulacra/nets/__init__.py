@@ -3,6 +3,7 @@
 from .cylindrical import RingNetwork
 from .embed import FourierEmbedding
 from .inherit import start_from
+from .local import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures
 from .masked import MaskedNetwork, Unrolled
 from .mlp import MLP
 from .pixel_shuffle import ShuffleCritic, ShuffleGenerator, shuffled, unshuffled
@@ -15,8 +16,12 @@ from .vector_map import VectorCritic, VectorMap
 
 __all__ = [
     "MLP",
+    "CarryOver",
     "FourierEmbedding",
+    "ImageStream",
+    "LocallyConnected",
     "MaskedNetwork",
+    "MinibatchFeatures",
     "ResNet3d",
     "ResidualNetwork",
     "RingCritic",
