@@ -83,9 +83,11 @@ class LikenessGan(GenerativeModel):
         self.config, self.shape = config, (rows, cells)
         self.noise_size, size = config.noise, len(conditions)
         self.scale = Standardize(size)
-        sizes = {"channels": config.channels, "factors": config.factors}
-        self.generator = ShuffleGenerator(config.noise + size, rows, cells, **sizes)
-        self.critic = ShuffleCritic(size, rows, cells, **sizes)
+        channels, factors = config.channels, config.factors
+        self.generator = ShuffleGenerator(
+            config.noise + size, rows, cells, channels=channels, factors=factors
+        )
+        self.critic = ShuffleCritic(size, rows, cells, channels=channels, factors=factors)
 
     def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
         self.scale.fit(_with_log(condition), condition[:, 0].log(), weight)

@@ -137,7 +137,8 @@ class VectorQuantised(GenerativeModel):
         surprise = nn.functional.cross_entropy(
             self.tokens(number, batch.condition).float().transpose(1, 2), number, reduction="none"
         )
-        return (misfit + pull.sum(dim=(1, 2))) / self.features + surprise.mean(dim=1)
+        loss: Tensor = (misfit + pull.sum(dim=(1, 2))) / self.features + surprise.mean(dim=1)
+        return loss
 
     def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
         first, second = noise.split([self.tokens.tokens, self.features], dim=1)

@@ -102,7 +102,8 @@ class CarryOver(nn.Module):
     def forward(self, before: Tensor, image: Tensor) -> Tensor:
         carried = self.resize(before.flatten(1)).reshape(-1, *self.shape)
         share = self.attention(torch.stack([carried, image], dim=1))[:, 0].sigmoid()
-        return share * carried + (1 - share) * image
+        out: Tensor = share * carried + (1 - share) * image
+        return out
 
 
 class MinibatchFeatures(nn.Module):
@@ -131,4 +132,5 @@ class MinibatchFeatures(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         rows = self.matrix(x).reshape(len(x), self.kernels, -1)
         apart = (rows[:, None] - rows[None]).abs().sum(dim=3)
-        return (-apart).exp().mean(dim=1)
+        out: Tensor = (-apart).exp().mean(dim=1)
+        return out

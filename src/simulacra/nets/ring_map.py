@@ -124,7 +124,8 @@ class RingMap(nn.Module):
             mean = h[0] / math.sqrt(len(basis))
             rest = self.leave_invariants(torch.cat([mean, c], dim=1))
             invariants = rest.unflatten(1, (count, -1)).flatten(0, 1)
-        return self.target.join(functions, invariants).unflatten(0, (events, count))
+        out: Tensor = self.target.join(functions, invariants).unflatten(0, (events, count))
+        return out
 
 
 class RingCritic(nn.Module):
