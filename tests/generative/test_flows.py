@@ -233,6 +233,16 @@ def test_student_draws_what_its_teacher_draws(teacher):
     assert not any("teacher" in name for name in student.state_dict())
 
 
+def test_a_teacher_follows_its_student():
+    """To another number format as to another device."""
+    first = initialised(lambda: build_family(AutoregressiveFlowConfig(steps=1), VECTOR), seed=0)
+    config = InverseAutoregressiveFlowConfig(steps=1)
+    student = initialised(lambda: InverseAutoregressiveFlow(VECTOR, config), seed=0)
+    student.learn_from(first)
+    student.double()
+    assert {p.dtype for p in first.parameters()} == {torch.float64}
+
+
 def test_a_student_needs_a_fitting_teacher(teacher):
     config = InverseAutoregressiveFlowConfig(steps=3, bins=4)
     student = initialised(lambda: InverseAutoregressiveFlow(VECTOR, config), seed=0)

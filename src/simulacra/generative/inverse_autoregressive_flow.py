@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -90,6 +91,13 @@ class InverseAutoregressiveFlow(Flow):
         for own, other in zip(list_of(self.steps), list_of(teacher.steps), strict=True):
             own.order.copy_(other.order)
         self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move the teacher along with the student, such as to another device."""
+        for teacher in self._teacher:
+            teacher._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def states(self, z: Tensor, condition: Tensor) -> list[Tensor]:
         """Return what noise becomes step by step: events first, noise last."""
