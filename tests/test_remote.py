@@ -46,7 +46,7 @@ def showers():
         ("file:///tmp/a.hdf5", "file:///tmp/a.hdf5"),
         ("simplecache::s3://bucket/a", "simplecache::s3://bucket/a"),
         ("showers.hdf5", None),
-        ("/data/showers.hdf5", None),
+        ("/srv/showers.hdf5", None),
         ("run:3.hdf5", None),
         ("C:/showers.hdf5", None),
     ],
@@ -92,8 +92,8 @@ def test_nothing_is_sent_when_writing_fails(memory):
 
 
 def test_a_place_that_takes_nothing_is_an_output_error(showers):
-    with pytest.raises(OutputError, match=r"https://localhost:1/a\.hdf5: cannot be written"):
-        write_showers("https://localhost:1/a.hdf5", showers)
+    with pytest.raises(OutputError, match=r"https://127\.0\.0\.1:1/a\.hdf5: cannot be written"):
+        write_showers("https://127.0.0.1:1/a.hdf5", showers)
 
 
 @pytest.mark.parametrize("name", ["run/nothing.hdf5", "run/*.hdf5", "nowhere"])

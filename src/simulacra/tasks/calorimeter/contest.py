@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +23,7 @@ from .problem import SurrogateConfig
 from .sampling import sample_to_file
 from .surrogate import Surrogate
 
-__all__ = ["Contest", "Entry", "parse_budget"]
-
-BATCHES = (1, 100, 10_000)
-"""Batch sizes at which sampling is timed."""
+__all__ = ["Contest", "Entry", "parse_budget", "rows_of", "verdicts_of"]
 
 _TRIAL_SHOWERS = 4096
 _UNITS = {"s": 1 / 60, "m": 1.0, "h": 60.0}
@@ -76,9 +72,10 @@ class Contest:
         folder: where models, showers, verdicts and rows are kept.
         data: training showers.
         reference: showers to judge with; nothing is trained on them.
-        minutes: wall time of a training.
+        minutes: wall time of a training's epochs.
         suite: of the judge.
         threads: of training, sampling and judging.
+        batches: numbers of showers per call for which sampling is timed.
     """
 
     folder: Path
@@ -87,6 +84,7 @@ class Contest:
     minutes: float
     suite: str = "quick"
     threads: int = 2
+    batches: tuple[int, ...] = (1, 100, 10_000)
 
     def run(self, entry: Entry, say: Say) -> dict[str, Any]:
         """Train, sample, judge and time an entry; what is there already is not done again.
@@ -162,12 +160,9 @@ class Contest:
         quick = entry.config.training.updated(epochs=2, threads=self.threads)
         config = entry.config.updated(training=quick.to_dict(), teacher=self._teacher(entry))
         surrogate = Surrogate(config)
-        start = time.perf_counter()
         surrogate.fit(trial, seed=entry.seed)
-        preparing = time.perf_counter() - start - sum(_seconds(surrogate))
         each = min(_seconds(surrogate)) * file.events / len(trial)
-        left = 60 * self.minutes - preparing * file.events / len(trial)
-        epochs = int(left / each)
+        epochs = int(60 * self.minutes / each)
         if epochs < 1:
             raise RangeError(
                 f"budget: one epoch of {entry.config.name} on {file.events} showers takes about "
@@ -199,13 +194,13 @@ class Contest:
         """Time sampling in a process of its own, whose memory is measured."""
         command = [sys.executable, "-m", "simulacra", "bench", "sampling", str(place / "model")]
         command += ["--json", "--threads", str(self.threads)]
-        for batch in BATCHES:
+        for batch in self.batches:
             command += ["--batch", str(batch)]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert child.stdout is not None
-        text = child.stdout.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            text = child.stdout.read()
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             raise RangeError(f"timing of {place} ended with status {child.returncode}.")
         found = json.loads(text)

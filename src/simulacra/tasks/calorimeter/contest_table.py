@@ -111,7 +111,7 @@ def _line(rows: Sequence[dict[str, Any]]) -> TableRow:
         "" if memorised is None else f"{memorised:.2g}",
         f"{first['parameters'] / 1e6:.2f} M",
         f"{np.mean([row['training_minutes'] for row in good]):.1f}",
-        *(f"{first['normalised_ms'][batch]:.3g}" for batch in ("1", "100", "10000")),
+        *(f"{first['normalised_ms'].get(batch, math.nan):.3g}" for batch in ("1", "100", "10000")),
         f"{first['sampling_peak_gb']:.2f}",
         "yes" if first["density"] else "no",
         failed,
