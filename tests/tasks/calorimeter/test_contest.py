@@ -60,7 +60,7 @@ def contest(toy_showers, tmp_path):
 
 def test_an_entry_is_trained_judged_and_not_done_twice(contest, monkeypatch):
     timed = {"normalised_ms": {"1": 2.0}, "raw_ms": {"1": 3.0}, "sampling_peak_gb": 0.1}
-    monkeypatch.setattr(Contest, "_timed", lambda self, place: timed)
+    monkeypatch.setattr(Contest, "_timed", lambda *_: timed)
     said = []
     entry = Entry(TINY, seed=3)
     row = contest.run(entry, said.append)
