@@ -153,6 +153,32 @@ def test_a_wrong_setting_is_refused(setting: str, kind: type[Exception], message
         apply_settings(Recipe(), [setting])
 
 
+class Near(Config):
+    family: Literal["near"] = "near"
+    reach: float = 1.0
+
+
+class Far(Config):
+    family: Literal["far"] = "far"
+    legs: int = 2
+
+
+class Journey(Config):
+    how: Annotated[Near | Far, Field(discriminator="family")] = Near(reach=3.0)
+
+
+def test_another_family_begins_with_its_own_defaults() -> None:
+    far = apply_settings(Journey(), ["how.family=far"])
+    assert far == Journey(how=Far())
+    assert apply_settings(far, ["how.family=far", "how.legs=4"]) == Journey(how=Far(legs=4))
+    assert apply_settings(Journey(), ["how.family=far", "how.legs=4"]) == Journey(how=Far(legs=4))
+    assert apply_settings(Journey(), ["how.family=near"]) == Journey()
+    with pytest.raises(UnknownFieldError, match="Did you mean `legs`"):
+        apply_settings(Journey(), ["how.family=far", "how.leg=4"])
+    with pytest.raises(UnknownFieldError, match="legs"):
+        apply_settings(Journey(), ["how.legs=4"])
+
+
 def test_numbers_are_read_as_people_write_them(tmp_path: Path) -> None:
     path = tmp_path / "numbers.yaml"
     path.write_text("a: 1e-3\nb: 2.5E6\nc: 10\nd: .5\ne: e5\nf: 1e5x\ng: +1e+2\n")

@@ -17,6 +17,8 @@ __all__ = ["Config", "apply_settings", "load_yaml"]
 
 C = TypeVar("C", bound="Config")
 
+_TAG = "family"  # the field that tells the members of a union from each other
+
 
 class Config(BaseModel):
     """Base of every configuration.
@@ -129,7 +131,9 @@ def apply_settings(config: C, settings: Sequence[str]) -> C:
 
     Args:
         config: the configuration to start from.
-        settings: assignments whose left side is a dotted path and whose right side is YAML.
+        settings: assignments whose left side is a dotted path and whose right side is YAML. One
+            that changes a section's ``family`` sets the rest of the section to that family's
+            defaults; later ones may change its fields.
 
     Returns:
         A new configuration of the same type.
@@ -138,7 +142,7 @@ def apply_settings(config: C, settings: Sequence[str]) -> C:
         ConfigError: if an assignment has no ``=`` or a value does not fit its field.
         UnknownFieldError: if the path names a field that does not exist.
     """
-    raw = config.to_dict()
+    raw, anew = config.to_dict(), set[int]()
     for setting in settings:
         path, equals, text = setting.partition("=")
         if not equals:
@@ -151,12 +155,17 @@ def apply_settings(config: C, settings: Sequence[str]) -> C:
             if not isinstance(place[section], dict):
                 raise ConfigError(f"`{owner}.{section}` is a value, not a section; in {setting!r}.")
             place, owner = place[section], section
-        if key not in place:
+        chosen = id(place) in anew
+        if key not in place and not chosen:
             raise UnknownFieldError(owner, key, place)
         try:
-            place[key] = _plain(text)
+            value = _plain(text)
         except yaml.YAMLError:
             raise ConfigError(f"the value in {setting!r} is not plain data.") from None
+        if key == _TAG and value != place[key]:
+            place.clear()  # another kind of section has other fields: begin with its defaults
+            anew.add(id(place))
+        place[key] = value
     return type(config).from_dict(raw)
 
 

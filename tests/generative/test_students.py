@@ -165,3 +165,12 @@ def test_a_cascade_takes_over_scores_and_equal_parts():
     other = ShowerLayout(rings=((3, 1), (4, 6)), threshold=2.0)
     with pytest.raises(ConfigError, match="same detector"):
         initialised(lambda: ShowerCascade(CascadeConfig(), other), seed=0).learn_from(teacher)
+
+
+def test_the_teacher_moves_with_its_student():
+    teacher, student = _random(FlowMatchingConfig()), _random(MeanFlowConfig(lesson="end"))
+    student.learn_from(teacher)
+    student.double()
+    _, noise, condition = _points()
+    loss = student._missed(noise.double(), condition.double())
+    assert loss.isfinite().all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Self
 
 import torch
@@ -117,6 +118,13 @@ class MeanFlow(GenerativeModel):
         self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
         if (self.config.state == "unit") == isinstance(teacher, Diffusion):
             start_from(self.network, teacher.network, skipping=self.conditions)
+
+    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> Self:
+        """Move the teacher, too, where this model is moved."""
+        for teacher in self._teacher:
+            teacher._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def mean_velocity(self, t: Tensor, r: Tensor, x: Tensor, condition: Tensor) -> Tensor:
         """Return the learned mean velocity from times t to r, ``(events,)`` each; shape of x."""
