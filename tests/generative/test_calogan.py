@@ -69,3 +69,18 @@ def test_a_layer_knows_the_one_before_and_not_the_one_behind():
         True,
         True,
     ]
+
+
+def test_the_generator_learns_from_its_own_loss_alone():
+    model, batch = _model(energy_weight=0.0)
+    draws = Draws(3, 0, EVENTS)
+    model.loss(batch, draws).mean().backward()
+    found = [p.grad for p in model.generator.parameters()]
+    model.zero_grad()
+    made = model.draw(batch.condition, draws.normal(5, Stream.NOISE))
+    given = model.scale(batch.condition.log(), batch.condition[:, 0])
+    images = (made / model.unit).log1p()
+    right = model.critic(images, given, batch.condition / model.unit)
+    (-right.sigmoid().log()).mean().backward()
+    alone = [p.grad for p in model.generator.parameters()]
+    torch.testing.assert_close(found, alone, rtol=1e-3, atol=1e-6)
