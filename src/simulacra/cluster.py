@@ -12,6 +12,7 @@ from .errors import DependencyError, WorkforceError
 
 __all__ = ["answers", "dask_client", "explained"]
 
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _CONNECTION_S = 5.0
 _SILENCE_S = 20.0  # after which a scheduler that does not answer counts as dead
 
@@ -71,6 +72,7 @@ def dask_client(address: str, workers: int) -> Iterator[Any]:
                     processes=True,
                     dashboard_address=None,
                     silence_logs=logging.CRITICAL,
+                    env=dict.fromkeys(_THREADS, "1"),  # the bits of some sums depend on it
                 )
             )
         try:

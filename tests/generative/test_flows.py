@@ -195,6 +195,7 @@ def teacher():
     return _train(flow, 250, 1e-2)
 
 
+@pytest.mark.slow
 def test_teacher_learns_a_correlated_normal(teacher):
     """Cross-entropy within 0.05 nats of the truth's, which it cannot beat but by chance."""
     x, condition, _ = _normal(20_000, 10**6)
@@ -203,6 +204,7 @@ def test_teacher_learns_a_correlated_normal(teacher):
     assert found == pytest.approx(_ENTROPY, abs=0.05)
 
 
+@pytest.mark.slow
 def test_coupling_flow_learns_a_correlated_normal():
     flow = initialised(
         lambda: CouplingFlow(VECTOR, CouplingFlowConfig(couplings=4, depth=1, bins=4)), seed=0
@@ -214,6 +216,7 @@ def test_coupling_flow_learns_a_correlated_normal():
     assert found == pytest.approx(_ENTROPY, abs=0.08)
 
 
+@pytest.mark.slow
 def test_student_draws_what_its_teacher_draws(teacher):
     """From the same noise; a student starts as the identity, which is 0.5 away."""
     config = InverseAutoregressiveFlowConfig(steps=2, bins=4, width=32)

@@ -95,6 +95,7 @@ def test_a_student_of_another_size_starts_anew():
     assert all(torch.equal(value, before[name]) for name, value in student.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lesson", "left"), [("velocity", 0.9), ("end", 0.5)])
 def test_a_trained_student_ends_nearer_to_its_teachers_end(lesson, left):
     """A few seconds of training leave at most this part of the squared distance."""

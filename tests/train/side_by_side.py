@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -87,14 +87,22 @@ def scenes(folder: Path) -> list[tuple[str, int, Callable[[int], dict[str, Any]]
 
 def _play(
     name: str, size: int, rank: int, scene: Callable[[int], dict[str, Any]], folder: Path
-) -> None:
+) -> NoReturn:
+    """Play one part, tell what came of it and end, before anything is taken down.
+
+    Letting go of an error lets go of the process group, which may wait for one that has ended.
+    """
+
+    def tell(told: dict[str, Any]) -> NoReturn:
+        (folder / f"{name}-{rank}.json").write_text(json.dumps(told))
+        os._exit(0)
+
     try:
-        told: dict[str, Any] = scene(rank)
+        tell(scene(rank))
     except SimulacraError as error:
-        told = {"error": type(error).__name__, "text": str(error)}
+        tell({"error": type(error).__name__, "text": str(error)})
     except Exception as error:
-        told = {"error": "not ours", "text": repr(error)}
-    (folder / f"{name}-{rank}.json").write_text(json.dumps(told))
+        tell({"error": "not ours", "text": repr(error)})
 
 
 def _free_port() -> int:
@@ -120,7 +128,6 @@ def main(folder: Path) -> None:
             child = os.fork()
             if child == 0:
                 _play(name, size, rank, scene, folder)
-                os._exit(0)
             children.append(child)
         for child in children:
             os.waitpid(child, 0)

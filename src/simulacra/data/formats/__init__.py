@@ -72,7 +72,7 @@ def _refuse_cells(file: h5py.File, keys: set[str]) -> None:
     showers = file.get("showers", getclass=True) is h5py.Dataset and file["showers"].ndim == 3
     if {"incident_energies", "layer_0"} <= keys or ("incident_energies" in keys and showers):
         raise FileFormatError(
-            f"{file.filename}: holds rectangular cells (layer_0, ..., or three axes in showers), "
-            "as `simulacra simulate` writes them for a grid; training and judging need rings "
-            "around an axis, and do not read cells yet."
+            f"{file.filename}: expected showers of shape (events, voxels) in rings around an axis, "
+            "found rectangular cells (layer_0, ..., or three axes in showers), as `simulacra "
+            "simulate` writes them for a grid; training and judging do not read cells yet."
         )
