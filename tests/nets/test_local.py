@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from simulacra.generative import initialised
-from simulacra.nets import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures
+from simulacra.nets import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures, rectified
 
 SHAPE = (6, 4)
 
@@ -73,3 +73,11 @@ def test_a_stream_makes_each_image_on_its_own():
     x = torch.randn(7, 5, generator=torch.Generator().manual_seed(2))
     assert stream(x).shape == (7, *SHAPE)
     torch.testing.assert_close(stream(x[2:4]), stream(x)[2:4])
+
+
+def test_what_is_rectified_to_zero_can_come_back():
+    x = torch.tensor([-2.0, 3.0], requires_grad=True)
+    out = rectified(x)
+    out.sum().backward()
+    assert out.tolist() == [0.0, 3.0]
+    assert x.grad.tolist() == pytest.approx([0.1, 1.0])

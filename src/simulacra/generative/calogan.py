@@ -13,7 +13,7 @@ from torch.nn.functional import leaky_relu, softplus
 
 from ..batch import Batch, Draws
 from ..config import Config
-from ..nets import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures
+from ..nets import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures, rectified
 from ..preprocess import Standardize
 from ..random import Stream
 from .cascade import ShowerLayout
@@ -129,7 +129,7 @@ class _Streams(nn.Module):
         for layer, stream in enumerate(self.streams):
             image = stream(h)
             images.append(self.carry[layer - 1](images[-1], image) if layer else image)
-        return torch.cat([image.flatten(1) for image in images], dim=1).relu()
+        return rectified(torch.cat([image.flatten(1) for image in images], dim=1))
 
 
 class _Critic(nn.Module):

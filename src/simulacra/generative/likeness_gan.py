@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 from ..batch import Batch, Draws
 from ..config import Config
 from ..errors import ShapeError
-from ..nets import ShuffleCritic, ShuffleGenerator
+from ..nets import ShuffleCritic, ShuffleGenerator, rectified
 from ..preprocess import Standardize
 from ..random import Stream
 from .model import GenerativeModel
@@ -112,7 +112,7 @@ class LikenessGan(GenerativeModel):
 
     def _images(self, given: Tensor, noise: Tensor) -> Tensor:
         images: Tensor = self.generator(torch.cat([noise, given], dim=1))
-        return images.relu()
+        return rectified(images)
 
     def _scaled(self, condition: Tensor) -> Tensor:
         scaled: Tensor = self.scale(_with_log(condition), condition[:, 0])

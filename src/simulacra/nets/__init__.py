@@ -3,7 +3,7 @@
 from .cylindrical import RingNetwork
 from .embed import FourierEmbedding
 from .inherit import start_from
-from .local import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures
+from .local import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures, rectified
 from .masked import MaskedNetwork, Unrolled
 from .mlp import MLP
 from .pixel_shuffle import ShuffleCritic, ShuffleGenerator, shuffled, unshuffled
@@ -36,6 +36,7 @@ __all__ = [
     "bend",
     "bend_parameters",
     "rational_quadratic",
+    "rectified",
     "shuffled",
     "start_from",
     "unshuffled",

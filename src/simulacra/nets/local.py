@@ -8,7 +8,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad
 
-__all__ = ["CarryOver", "ImageStream", "LocallyConnected", "MinibatchFeatures"]
+__all__ = ["CarryOver", "ImageStream", "LocallyConnected", "MinibatchFeatures", "rectified"]
+
+
+def rectified(x: Tensor) -> Tensor:
+    """Return max(x, 0), whose gradient below 0 is a tenth: what has become empty can come back.
+
+    Args:
+        x: any shape.
+    """
+    leaky = leaky_relu(x, 0.1)
+    out: Tensor = leaky + (x.relu() - leaky).detach()
+    return out
 
 
 class LocallyConnected(nn.Module):
