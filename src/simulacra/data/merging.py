@@ -11,7 +11,7 @@ from .files import ShowerFile
 from .joined import JoinedFiles, open_joined
 from .writing import write_showers
 
-__all__ = ["merge_showers"]
+__all__ = ["merge_showers", "refuse_incomplete"]
 
 
 def merge_showers(path: Path | str, parts: Sequence[Path | str]) -> int:
@@ -56,19 +56,30 @@ def merge_showers(path: Path | str, parts: Sequence[Path | str]) -> int:
 
 def _in_order(files: list[ShowerFile]) -> list[ShowerFile]:
     files = sorted(files, key=lambda file: int(file.provenance["first_event"]))
+    shards = [(file.path.name, int(file.provenance["first_event"]), file.events) for file in files]
+    refuse_incomplete(shards, int(files[0].provenance["events_of_run"]))
+    return files
+
+
+def refuse_incomplete(shards: Sequence[tuple[str, int, int]], total: int) -> None:
+    """Refuse shards that are not exactly one whole run.
+
+    Args:
+        shards: name, number of the first event and number of events of each, in order.
+        total: events of the run.
+
+    Raises:
+        FileFormatError: if they overlap, leave a gap, or one is missing.
+    """
     expected = 0
-    for file in files:
-        first = int(file.provenance["first_event"])
+    for name, first, events in shards:
         if first != expected:
             what = "overlap" if first < expected else "leave a gap"
             raise FileFormatError(
-                f"merge: the shards {what}: {file.path.name} begins with event {first}, expected "
-                f"{expected}."
+                f"merge: the shards {what}: {name} begins with event {first}, expected {expected}."
             )
-        expected += file.events
-    total = int(files[0].provenance["events_of_run"])
+        expected += events
     if expected != total:
         raise FileFormatError(
             f"merge: the shards hold {expected} of the run's {total} showers; a shard is missing."
         )
-    return files

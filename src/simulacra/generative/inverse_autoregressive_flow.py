@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from ..random import Stream
 from .autoregressive_flow import AutoregressiveFlow, MaskedStepsConfig, list_of, masked_steps
 from .flow import Flow
 from .kit import NetworkKit
-from .model import GenerativeModel
+from .model import GenerativeModel, Student
 
 __all__ = ["InverseAutoregressiveFlow", "InverseAutoregressiveFlowConfig"]
 
@@ -29,7 +28,7 @@ class InverseAutoregressiveFlowConfig(MaskedStepsConfig):
     family: Literal["inverse_autoregressive_flow"] = "inverse_autoregressive_flow"
 
 
-class InverseAutoregressiveFlow(Flow):
+class InverseAutoregressiveFlow(Student, Flow):
     r"""The student of an autoregressive flow by probability-density distillation.
 
     Each of its steps undoes one of the teacher's, with parameters that are functions of the noise
@@ -91,13 +90,6 @@ class InverseAutoregressiveFlow(Flow):
         for own, other in zip(list_of(self.steps), list_of(teacher.steps), strict=True):
             own.order.copy_(other.order)
         self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Move the teacher along with the student, such as to another device."""
-        for teacher in self._teacher:
-            teacher._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
 
     def states(self, z: Tensor, condition: Tensor) -> list[Tensor]:
         """Return what noise becomes step by step: events first, noise last."""

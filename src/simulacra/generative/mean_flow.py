@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, Self
 
 import torch
@@ -18,7 +17,7 @@ from ..random import Stream
 from .diffusion import Diffusion, angle_of
 from .flow_matching import FlowMatching
 from .kit import NetworkKit
-from .model import GenerativeModel
+from .model import GenerativeModel, Student
 
 __all__ = ["MeanFlow", "MeanFlowConfig"]
 
@@ -50,7 +49,7 @@ class MeanFlowConfig(Config):
         return self
 
 
-class MeanFlow(GenerativeModel):
+class MeanFlow(Student, GenerativeModel):
     r"""A generator of standardised vectors by the mean velocity between two times.
 
     On a path with velocity :math:`v`, the mean velocity from time t to r,
@@ -118,13 +117,6 @@ class MeanFlow(GenerativeModel):
         self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
         if (self.config.state == "unit") == isinstance(teacher, Diffusion):
             start_from(self.network, teacher.network, skipping=self.conditions)
-
-    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> Self:
-        """Move the teacher, too, where this model is moved."""
-        for teacher in self._teacher:
-            teacher._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
 
     def mean_velocity(self, t: Tensor, r: Tensor, x: Tensor, condition: Tensor) -> Tensor:
         """Return the learned mean velocity from times t to r, ``(events,)`` each; shape of x."""

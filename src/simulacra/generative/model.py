@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from ..batch import Batch, Draws
 from ..errors import ConfigError
 from ..random import Stream, generator
 
-__all__ = ["GenerativeModel", "HasDensity", "initialised"]
+__all__ = ["GenerativeModel", "HasDensity", "Student", "initialised"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -62,6 +62,22 @@ class GenerativeModel(nn.Module, ABC):
     @abstractmethod
     def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
         """Turn noise into events, ``(events, features)``, a function of each row alone."""
+
+
+class Student(nn.Module):
+    """What models share that keep a teacher while they learn.
+
+    The teacher stands in a list, so that its weights are not among the student's.
+    """
+
+    _teacher: list[Any]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move the teacher along with the student, such as to another device."""
+        for teacher in self._teacher:
+            teacher._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 from numpy.typing import NDArray
 
+from ..data.merging import refuse_incomplete
 from ..data.sink import Hdf5Sink
 from ..errors import FileFormatError, RangeError
 from ..execute import atomic_path
@@ -140,21 +141,11 @@ def _in_order(files: list[h5py.File]) -> list[h5py.File]:
             "of one run can be joined."
         )
     files = sorted(files, key=lambda file: int(file.attrs["first_event"]))
-    expected = 0
-    for file in files:
-        first = int(file.attrs["first_event"])
-        if first != expected:
-            what = "overlap" if first < expected else "leave a gap"
-            raise FileFormatError(
-                f"merge: the shards {what}: {Path(file.filename).name} begins with event {first}, "
-                f"expected {expected}."
-            )
-        expected += len(file["incident_energies"])
-    total = int(files[0].attrs["events_of_run"])
-    if expected != total:
-        raise FileFormatError(
-            f"merge: the shards hold {expected} of the run's {total} showers; a shard is missing."
-        )
+    shards = [
+        (Path(f.filename).name, int(f.attrs["first_event"]), len(f["incident_energies"]))
+        for f in files
+    ]
+    refuse_incomplete(shards, int(files[0].attrs["events_of_run"]))
     return files
 
 
