@@ -42,11 +42,7 @@ class MaskedStepsConfig(Config):
 
 
 class AutoregressiveFlowConfig(MaskedStepsConfig):
-    """How a masked autoregressive flow is built, see :class:`MaskedStepsConfig`.
-
-    Args:
-        family: its name.
-    """
+    """How a masked autoregressive flow is built, see :class:`MaskedStepsConfig`."""
 
     family: Literal["autoregressive_flow"] = "autoregressive_flow"
 

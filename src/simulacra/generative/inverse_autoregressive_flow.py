@@ -19,11 +19,7 @@ __all__ = ["InverseAutoregressiveFlow", "InverseAutoregressiveFlowConfig"]
 
 
 class InverseAutoregressiveFlowConfig(MaskedStepsConfig):
-    """How the student is built, see :class:`MaskedStepsConfig`; as many steps as its teacher.
-
-    Args:
-        family: its name.
-    """
+    """How the student is built, see :class:`MaskedStepsConfig`; as many steps as its teacher."""
 
     family: Literal["inverse_autoregressive_flow"] = "inverse_autoregressive_flow"
 

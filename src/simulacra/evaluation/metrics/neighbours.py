@@ -23,6 +23,7 @@ BLOCK = 2048
 """Rows of a block of the distance matrix."""
 
 _STEP = 1024  # its columns: 8 MiB of float32
+_MANY = 3  # times the neighbours that are looked for: candidates that call for a closer bound
 
 
 class _Block:
@@ -105,10 +106,8 @@ class Nearest:
 
     def _look(self, block: _Block, other: _Block, halves: Array, first: int) -> None:
         """Enter the neighbours that a block of -d²/2 holds for its rows."""
-        self._start(block, other, halves)
-        limit = -0.5 * self._bound[block.rows] - block.slack(other)
-        near = np.flatnonzero(halves > limit.astype(np.float32)[:, None])
-        i, j = np.divmod(near, halves.shape[1])
+        near = self._near(block, other, halves)
+        i, j = np.divmod(np.flatnonzero(near), halves.shape[1])
         rows, others = block.rows[i], other.rows[j]
         distances = self.rows.square_distances(rows, other.table, others)
         self.enter(rows, others + first, distances)
@@ -119,25 +118,34 @@ class Nearest:
         if block.gap(other) >= max(bounds[0].max(), bounds[1].max()):
             return
         halves = block.minus_half_square_distances(other)
-        limit = -0.5 * bounds[0] - block.slack(other)
-        near = halves > limit.astype(np.float32)[:, None]
-        limit = -0.5 * bounds[1] - other.slack(block)
-        near |= halves > limit.astype(np.float32)
+        near = self._near(block, other, halves)
+        near |= self._near(other, block, halves.T).T
         i, j = np.divmod(np.flatnonzero(near), halves.shape[1])
         rows, others = block.rows[i], other.rows[j]
         distances = self.rows.square_distances(rows, self.rows, others)
         self.enter(rows, others, distances)
         self.enter(others, rows, distances)
 
-    def _start(self, block: _Block, other: _Block, halves: Array) -> None:
-        """Give rows without a bound one, from the nearest that float32 sees."""
+    def _near(self, block: _Block, other: _Block, halves: Array) -> NDArray[np.bool_]:
+        """Return which of a block of -d²/2 may be among the nearest of its rows.
+
+        The nearest in this block alone bound a row's neighbours too. That is worth finding for
+        rows that have no bound yet or find many below it: the short rows of a sparse space are
+        near to every other, so that a bound from rows of a row's own length says nothing.
+        """
+        slack = block.slack(other)
+        limit = -0.5 * self._bound[block.rows] - slack
+        near: NDArray[np.bool_] = halves > limit.astype(np.float32)[:, None]
         count = self.square_distance.shape[1]
-        new = np.flatnonzero(np.isinf(self._bound[block.rows]))
-        if len(new) == 0 or halves.shape[1] <= count:
-            return
-        kth = -np.partition(-halves[new], count - 1, axis=1)[:, count - 1]
-        slack = block.slack(other)[new]
-        self._bound[block.rows[new]] = np.nextafter(2 * (slack - kth.astype(np.float64)), np.inf)
+        many = np.flatnonzero(near.sum(axis=1) > _MANY * count)
+        if len(many):
+            rows = block.rows[many]
+            kth = -np.partition(-halves[many], count - 1, axis=1)[:, count - 1]
+            bound = np.nextafter(2 * (slack[many] - kth.astype(np.float64)), np.inf)
+            self._bound[rows] = np.minimum(self._bound[rows], bound)
+            limit = -0.5 * self._bound[rows] - slack[many]
+            near[many] = halves[many] > limit.astype(np.float32)[:, None]
+        return near
 
     def enter(self, rows: IntArray, others: IntArray, square_distance: FloatArray) -> None:
         """Enter distances of pairs; those that are not among the nearest are dropped."""
