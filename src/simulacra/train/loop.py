@@ -326,7 +326,7 @@ def _optimiser(model: GenerativeModel, config: TrainingConfig) -> torch.optim.Ad
     return torch.optim.AdamW(
         model.parameters(),
         lr=config.learning_rate,
-        betas=(0.9, 0.99),
+        betas=(config.momentum, 0.99),
         weight_decay=config.weight_decay,
         fused=True,
     )

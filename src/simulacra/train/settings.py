@@ -24,6 +24,8 @@ class TrainingConfig(Config):
         schedule: ``cosine`` falls to ``final_rate`` of the largest rate at the end; ``constant``
             stays.
         final_rate: last learning rate, as a share of the largest.
+        momentum: decay of Adam's running mean of gradients; 0 suits two networks that learn
+            against each other.
         weight_decay: decoupled decay of AdamW per step, dimensionless.
         clip_norm: largest norm of a gradient; longer ones are shortened.
         average: decay of the running average of weights, which is what is kept and judged.
@@ -42,6 +44,7 @@ class TrainingConfig(Config):
     warmup_steps: int = Field(default=300, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     final_rate: float = Field(default=1e-3, ge=0, le=1)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
     average: float = Field(default=0.999, ge=0, lt=1)

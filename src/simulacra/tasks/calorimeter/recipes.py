@@ -78,18 +78,27 @@ def showers() -> SurrogateConfig:
     )
 
 
-def photons_with(name: str, family: dict[str, Any], **changes: Any) -> SurrogateConfig:
-    """Photons along the axis by another family, everything else as in :func:`photons`.
+def photons_with(
+    name: str,
+    family: dict[str, Any],
+    *,
+    training: dict[str, Any] | None = None,
+    **changes: Any,
+) -> SurrogateConfig:
+    """Photons along the axis by another family, with the demonstration's size of networks.
 
     Args:
         name: what the recipe is called.
         family: settings of the generator of voxels; that of the layer energies has the same
             family with its defaults.
+        training: settings of the training that differ from those of :func:`photons`.
         **changes: further fields.
     """
+    small = photons_demo()
     energy = {"family": family["family"]}
-    model = photons().model.updated(shape=family, energy=energy)
-    return photons().updated(name=name, model=model.to_dict(), **changes)
+    model = small.model.updated(shape=family, energy=energy)
+    steps = small.training.updated(epochs=20, validation_fraction=0.02, **(training or {}))
+    return small.updated(name=name, model=model.to_dict(), training=steps.to_dict(), **changes)
 
 
 def photons_diffusion() -> SurrogateConfig:
@@ -112,27 +121,32 @@ def photons_student() -> SurrogateConfig:
 def photons_diffusion_student() -> SurrogateConfig:
     """Photons in one step, learned from the diffusion model of the same bench."""
     part = {"family": "mean_flow", "lesson": "end", "state": "unit"}
-    model = photons().model.updated(shape=part, energy=part)
-    return photons().updated(
+    small = photons_diffusion()
+    model = small.model.updated(shape=part, energy=part)
+    return small.updated(
         name="photons-diffusion-student", model=model.to_dict(), teacher="photons-diffusion"
     )
 
 
 def photons_coupling() -> SurrogateConfig:
     """Photons by a coupling flow with rational-quadratic splines: one step, exact density."""
-    return photons_with("photons-coupling", {"family": "coupling_flow"})
+    return photons_with(
+        "photons-coupling",
+        {"family": "coupling_flow", "couplings": 6, "depth": 1, "bins": 6},
+        training={"learning_rate": 3e-3},
+    )
 
 
 def photons_autoregressive() -> SurrogateConfig:
     """Photons by a masked autoregressive flow: exact density, slow to draw."""
-    return photons_with("photons-autoregressive", {"family": "autoregressive_flow"})
+    return photons_with("photons-autoregressive", {"family": "autoregressive_flow", "steps": 4})
 
 
 def photons_autoregressive_student() -> SurrogateConfig:
     """Photons by an inverse autoregressive flow, taught by the autoregressive one."""
     return photons_with(
         "photons-autoregressive-student",
-        {"family": "inverse_autoregressive_flow"},
+        {"family": "inverse_autoregressive_flow", "steps": 4},
         teacher="photons-autoregressive",
     )
 
@@ -149,7 +163,11 @@ def photons_vq() -> SurrogateConfig:
 
 def photons_wgan() -> SurrogateConfig:
     """Photons by a Wasserstein GAN with gradient penalty."""
-    return photons_with("photons-wgan", {"family": "wasserstein_gan"})
+    return photons_with(
+        "photons-wgan",
+        {"family": "wasserstein_gan"},
+        training={"learning_rate": 1e-3, "momentum": 0.0},
+    )
 
 
 RECIPES: dict[str, Callable[[], SurrogateConfig]] = {
