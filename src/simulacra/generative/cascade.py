@@ -17,7 +17,7 @@ from ..random import Stream
 from .families import FamilyConfig, build_family
 from .flow_matching import FlowMatchingConfig
 from .kit import RingKit, VectorKit
-from .model import GenerativeModel
+from .model import GenerativeModel, Student
 
 __all__ = ["CascadeConfig", "ShowerCascade", "ShowerLayout"]
 
@@ -69,7 +69,7 @@ class CascadeConfig(Config):
     energy: FamilyConfig = FlowMatchingConfig(steps=6)
 
 
-class ShowerCascade(GenerativeModel):
+class ShowerCascade(Student, GenerativeModel):
     r"""Draw layer energies given the incident particle, then voxels given both.
 
     .. math:: p(\text{voxels} \mid c) = p(E_1 \ldots E_L \mid c)\;p(\text{voxels} \mid E, c)
@@ -95,6 +95,7 @@ class ShowerCascade(GenerativeModel):
         self.layout = layout
         self.layers = layers
         self._constants_known = False
+        self._teacher: list[ShowerCascade] = []
         self.shape_weight = config.shape_weight
         self.scores = ShowerScores(layout.rings, layout.threshold, by_ring=config.equivariant)
         self.scale = Standardize(conditions)
@@ -123,7 +124,7 @@ class ShowerCascade(GenerativeModel):
         """Take over the scores of a trained cascade, and learn from its generators.
 
         A part of the same settings as the teacher's starts as a copy and goes on learning from
-        data.
+        data (:meth:`loss`), or stays a copy (:meth:`pairs`).
 
         Args:
             teacher: a cascade for the same detector and conditions.
@@ -139,6 +140,7 @@ class ShowerCascade(GenerativeModel):
         self.scores.load_state_dict(teacher.scores.state_dict())
         self.scale.load_state_dict(teacher.scale.state_dict())
         self._constants_known = True
+        self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
         for own, other in ((self.energy, teacher.energy), (self.shape, teacher.shape)):
             if type(own) is type(other) and _shapes(own) == _shapes(other):
                 own.load_state_dict(other.state_dict())
@@ -149,7 +151,49 @@ class ShowerCascade(GenerativeModel):
         voxels = self.scores.encode_voxels(x, condition[:, 0])
         return torch.cat([self.scores.layer_energies(x), voxels], dim=1)
 
+    def pairs(self, condition: Tensor, draws: Draws) -> Tensor:
+        """Return noise and what the teacher makes of it, to be learned in place of data.
+
+        A pair is made once and serves in every epoch; the deterministic map from noise to scores
+        is then learned by regression, as in E. Luhman, T. Luhman, "Knowledge distillation in
+        iterative generative models for improved sampling speed", 2021, arXiv:2101.02388.
+
+        Args:
+            condition: ``(events, conditions)``, in physical units.
+            draws: random numbers, one sample per event.
+
+        Returns:
+            For :meth:`miss`, ``(events, 2 * noise_size)``.
+
+        Raises:
+            ConfigError: if there is no teacher, or noise and scores of a part differ in size.
+        """
+        if not self._teacher:
+            raise ConfigError("pairs: expected a teacher, found none; set `teacher` to a model.")
+        (teacher,) = self._teacher
+        if (own := self.noise_size) != (found := self.layers + self.layout.voxels):
+            raise ConfigError(f"pairs: expected {found} normal numbers per shower, found {own}.")
+        noise = draws.normal(own, Stream.NOISE)
+        with torch.no_grad():
+            return torch.cat([noise, *teacher.drawn_scores(condition, noise)], dim=1)
+
+    def miss(self, batch: Batch) -> Tensor:
+        """Return how far this model's scores are from the teacher's, ``(events,)``.
+
+        Args:
+            batch: its x are :meth:`pairs`.
+        """
+        sizes = [self.layers, self.layout.voxels] * 2
+        first, second, layers, voxels = batch.x.split(sizes, dim=1)
+        condition = self._scaled(batch.condition)
+        energy = self.energy.draw(condition, first).float()
+        shape = self.shape.draw(torch.cat([condition, layers], dim=1), second).float()
+        missed: Tensor = (energy - layers).square().mean(dim=1)
+        return missed + self.shape_weight * (shape - voxels).square().mean(dim=1)
+
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
+        if batch.x.shape[1] != self.layers + self.layout.voxels:
+            return self.miss(batch)
         energy = batch.condition[:, 0]
         empty = draws.normal(self.layers, Stream.EMPTY_VOXELS)
         layers = self.scores.encode_layers(batch.x[:, : self.layers], energy, empty)
@@ -162,12 +206,15 @@ class ShowerCascade(GenerativeModel):
         return energy_loss + self.shape_weight * shape_loss
 
     def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
+        layers, voxels = self.drawn_scores(condition, noise)
+        return self.scores.decode(layers, voxels, condition[:, 0])
+
+    def drawn_scores(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw the scores of layers and voxels, before they become energies."""
         scaled = self._scaled(condition)
         first, second = noise.split([self.energy.noise_size, self.shape.noise_size], dim=1)
         layers = self.energy.draw(scaled, first)
-        given = torch.cat([scaled, layers], dim=1)
-        voxels = self.shape.draw(given, second)
-        return self.scores.decode(layers, voxels, condition[:, 0])
+        return layers, self.shape.draw(torch.cat([scaled, layers], dim=1), second)
 
     def _scaled(self, condition: Tensor) -> Tensor:
         scaled: Tensor = self.scale(_with_log(condition), condition[:, 0])

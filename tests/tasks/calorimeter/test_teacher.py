@@ -37,3 +37,21 @@ def test_a_teacher_must_exist_and_fit(taught, toy_showers):
         Surrogate(taught.updated(teacher="nobody")).fit(toy_showers)
     with pytest.raises(ConfigError, match="same detector"):
         Surrogate(taught.updated(teacher="photons")).fit(toy_showers)
+
+
+def test_a_student_of_stored_lessons_makes_the_teachers_showers(tiny, toy_showers, tmp_path):
+    """It learns a map that is known: from noise to the teacher's shower of that noise."""
+    part = {"family": "mean_flow", "lesson": "end"}
+    model = TINY.model.updated(shape=part, energy=part)
+    folder = str(tiny.save(tmp_path / "teacher"))
+    training = TINY.training.updated(epochs=20)
+    config = TINY.updated(
+        teacher=folder, lessons=2, model=model.to_dict(), training=training.to_dict()
+    )
+    student = Surrogate(config).fit(toy_showers, seed=5)
+    assert student.history[-1]["training_loss"] < 0.5 * student.history[0]["training_loss"]
+    energies = np.full(200, 2000.0)
+    ours, truth = (s.sample(energies, seed=1).energies.sum(axis=1) for s in (student, tiny))
+    assert np.corrcoef(ours, truth)[0, 1] > 0.9
+    with pytest.raises(ConfigError, match="lessons"):
+        TINY.updated(lessons=1)

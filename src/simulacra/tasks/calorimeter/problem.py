@@ -26,6 +26,9 @@ class SurrogateConfig(Config):
         training: how it is trained.
         teacher: a trained model, by its folder or a shipped model's name, whose generators it
             learns from; for students such as the family mean_flow.
+        lessons: showers of the teacher per training event that are drawn once, before training;
+            the student learns them by regression (noise in, the teacher's shower out) and needs
+            the data for their conditions only. 0: the student's family says how it learns.
         half_precision: store the networks' parameters in float16.
         licence: of the weights.
     """
@@ -37,6 +40,7 @@ class SurrogateConfig(Config):
     model: CascadeConfig = CascadeConfig()
     training: TrainingConfig = TrainingConfig()
     teacher: str | None = None
+    lessons: int = Field(default=0, ge=0)
     half_precision: bool = False
     licence: str = "not stated"
 
@@ -48,4 +52,10 @@ class SurrogateConfig(Config):
                 "model.equivariant=false"
             )
             raise ValueError(reason)
+        return self
+
+    @model_validator(mode="after")
+    def _lessons_need_a_teacher(self) -> Self:
+        if self.lessons and self.teacher is None:
+            raise ValueError("lessons: drawn from a teacher, found none; set `teacher` to a model")
         return self

@@ -112,10 +112,18 @@ def photons_mean_flow() -> SurrogateConfig:
 
 
 def photons_student() -> SurrogateConfig:
-    """Photons in one step, learned from the shipped model; its layer energies stay a copy."""
-    shape = {"family": "mean_flow", "lesson": "end"}
-    model = photons().model.updated(shape=shape)
-    return photons().updated(name="photons-student", model=model.to_dict(), teacher="photons")
+    """Photons in one step by small networks, learned from showers of the shipped model."""
+    part = {"family": "mean_flow", "lesson": "end"}
+    model = CascadeConfig(channels=96, blocks=4, width=160, shape=part, energy=part)
+    return photons().updated(
+        name="photons-student",
+        model=model.to_dict(),
+        training=TrainingConfig(
+            epochs=40, batch_size=256, validation_fraction=0.02, threads=2
+        ).to_dict(),
+        teacher="photons",
+        lessons=2,
+    )
 
 
 def photons_diffusion_student() -> SurrogateConfig:
@@ -124,7 +132,10 @@ def photons_diffusion_student() -> SurrogateConfig:
     small = photons_diffusion()
     model = small.model.updated(shape=part, energy=part)
     return small.updated(
-        name="photons-diffusion-student", model=model.to_dict(), teacher="photons-diffusion"
+        name="photons-diffusion-student",
+        model=model.to_dict(),
+        teacher="photons-diffusion",
+        lessons=1,
     )
 
 

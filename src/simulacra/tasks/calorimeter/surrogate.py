@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -52,6 +53,7 @@ class Surrogate:
         self._geometry: Geometry | None = None
         self._model: ShowerCascade | None = None
         self._teacher: Surrogate | None = None
+        self._prepared = 0.0, 0.0  # wall and processor seconds
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -122,7 +124,9 @@ class Surrogate:
             self._teacher = Surrogate.load(find_model(self.config.teacher))
             model.learn_from(self._teacher.model)
         say("fitting the preprocessing")
-        encoded = _encode(model, events, seed, self.config)
+        started = time.perf_counter(), time.process_time()
+        encoded = _encode(model, events, seed, self.config, say)
+        self._prepared = time.perf_counter() - started[0], time.process_time() - started[1]
         events.voxels = events.voxels[:0].copy()  # training needs the encoded showers only
         say("training")
         with tempfile.TemporaryDirectory() as nowhere:
@@ -361,10 +365,8 @@ class Surrogate:
                 "sha256": events.digest,
                 "events": len(events.table),
                 "epochs": len(self.history),
-                "wall_minutes": round(sum(e["wall_seconds"] for e in self.history) / 60, 2),
-                "processor_minutes": round(
-                    sum(e["processor_seconds"] for e in self.history) / 60, 2
-                ),
+                "wall_minutes": self._minutes("wall_seconds", self._prepared[0]),
+                "processor_minutes": self._minutes("processor_seconds", self._prepared[1]),
                 "threads": self.config.training.threads or torch.get_num_threads(),
                 "processes": place_in_job()[1],
                 "provenance": {
@@ -375,6 +377,10 @@ class Surrogate:
             },
             "scores": [],
         }
+
+    def _minutes(self, key: str, before: float) -> float:
+        """Return the time of all epochs and of what came before them."""
+        return round((before + sum(epoch[key] for epoch in self.history)) / 60, 2)
 
     def _fitted(self) -> tuple[ShowerCascade, Geometry]:
         if self._model is None or self._geometry is None:
@@ -450,18 +456,40 @@ def _refuse_missing(wanted: tuple[str, ...], found: Iterable[str], where: str) -
 
 
 def _encode(
-    model: ShowerCascade, events: _Events, seed: int, config: SurrogateConfig
+    model: ShowerCascade,
+    events: _Events,
+    seed: int,
+    config: SurrogateConfig,
+    say: Callable[[str], None],
 ) -> TrainingSet:
-    """Fit the constants and encode all events, a piece at a time."""
+    """Fit the constants and encode all events, a piece at a time; or draw the teacher's."""
     voxels, table = torch.from_numpy(events.voxels), torch.from_numpy(events.table)
     weight = torch.from_numpy(events.weight)
     first = slice(0, _CONSTANTS_FROM)
     draws = Draws(seed, 0, len(voxels[first]))
     model.fit_constants(voxels[first], table[first], weight[first], draws)
-    pieces = zip(voxels.split(4096), table.split(4096), strict=True)
-    encoded = torch.cat([model.encode(x, condition) for x, condition in pieces])
     # what a checkpoint belongs to: the same showers, seen by the same model
     parts = {"conditions": config.conditions, "model": config.model.to_dict()}
     if config.teacher is not None:
         parts["teacher"] = config.teacher
+    if config.lessons:
+        parts["lessons"] = config.lessons
+        table, weight = table.repeat(config.lessons, 1), weight.repeat(config.lessons)
+        encoded = _pairs(model, table, seed, say)
+    else:
+        pieces = zip(voxels.split(4096), table.split(4096), strict=True)
+        encoded = torch.cat([model.encode(x, condition) for x, condition in pieces])
     return TrainingSet(encoded, table, weight, identity(showers=events.digest, **parts))
+
+
+def _pairs(
+    model: ShowerCascade, table: torch.Tensor, seed: int, say: Callable[[str], None]
+) -> torch.Tensor:
+    """Draw the teacher's showers, a tenth of them at a time and in small tiles."""
+    parts: list[torch.Tensor] = []
+    for share in table.split(-(-len(table) // 10)):
+        say(f"drawing the teacher's showers: {sum(map(len, parts))} of {len(table)}")
+        for tile in share.split(256):
+            draws = Draws(seed, sum(map(len, parts)), len(tile))
+            parts.append(model.pairs(tile, draws))
+    return torch.cat(parts)
