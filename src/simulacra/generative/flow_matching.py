@@ -15,6 +15,7 @@ from ..random import Stream
 from ..samplers import solve
 from .kit import NetworkKit
 from .model import GenerativeModel
+from .pairing import paired
 
 __all__ = ["FlowMatching", "FlowMatchingConfig"]
 
@@ -24,11 +25,17 @@ class FlowMatchingConfig(Config):
 
     Args:
         family: its name.
+        coupling: which noise a training event is paired with: ``independent``, or ``optimal``, the
+            pairs of a batch with the smallest squared distance, for straighter paths.
+        condition_weight: weight of the conditions in that distance: two events exchange their
+            noise only if their conditions are close, since noise must not depend on conditions.
         solver: one of euler (order 1), midpoint and heun (order 2), rk4 (order 4).
         steps: number of equal steps of path time.
     """
 
     family: Literal["flow_matching"] = "flow_matching"
+    coupling: Literal["independent", "optimal"] = "independent"
+    condition_weight: float = Field(default=1.0, ge=0)
     solver: Literal["euler", "midpoint", "heun", "rk4"] = "midpoint"
     steps: int = Field(default=8, ge=1)
 
@@ -82,6 +89,8 @@ class FlowMatching(GenerativeModel):
 
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
         noise = draws.normal(self.noise_size, Stream.NOISE)
+        if self.config.coupling == "optimal":
+            noise = paired(noise, batch, self.config.condition_weight)
         time = draws.uniform(1, Stream.PATH_TIME)[:, 0]
         point = self.path.at(time, noise, batch.x)
         velocity = self.velocity(point.time, point.state, batch.condition)
