@@ -42,6 +42,14 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable."),
     ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--leave-out",
+            metavar="NAME=LOW:HIGH",
+            help="Train without a band, such as energy=8GeV:12GeV, that a scan judges; repeatable.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
     ] = False,
@@ -62,11 +70,13 @@ def train(
     from ..errors import OutputError
     from ..execute import place_in_job, require_writable, stop_requests
     from ..tasks.calorimeter import Surrogate
+    from ..tasks.calorimeter.bands import checked_bands, parse_bands
     from ..tasks.calorimeter.recipes import given_recipe
 
     config = given_recipe(recipe)
     for_job, for_model = _sorted_settings(settings or [])
     config = apply_settings(config, for_model)
+    bands = checked_bands(parse_bands(leave_out or []), config.conditions)
     files = open_joined(data, geometry=geometry)
     if (out / "manifest.json").exists() and not resume:
         raise OutputError(
@@ -83,6 +93,7 @@ def train(
         surrogate.fit(
             files,
             seed=seed,
+            leave_out=bands,
             folder=out / TRAINING,
             resume=resume,
             device=device,
@@ -96,10 +107,12 @@ def train(
     words += [word for path in data for word in ("--data", path.name)]
     words += ["--out", out.name, "--seed", str(seed)]
     words += [word for setting in for_model for word in ("--set", setting)]
+    words += [word for band in leave_out or [] for word in ("--leave-out", band)]
     surrogate.scored(command=shlex.join(words))  # names of files, not of anybody's folders
     surrogate.save(out)
     minutes = surrogate.manifest["training"]["wall_minutes"]
-    typer.echo(f"{out}: trained on {len(files)} showers in {minutes:.1f} minutes")
+    events = surrogate.manifest["training"]["events"]
+    typer.echo(f"{out}: trained on {events} showers in {minutes:.1f} minutes")
 
 
 def _sorted_settings(settings: list[str]) -> tuple[list[str], list[str]]:

@@ -21,6 +21,7 @@ from ...execute import place_in_job
 from ...generative import Drawing, ShowerCascade, ShowerLayout, draw, initialised, require_device
 from ...random import NOISE_LAW
 from ...train import History, Progress, TrainingSet, identity, train
+from .bands import Bands, checked_bands, outside
 from .problem import SurrogateConfig
 from .recipes import recipe
 from .shipped import find_model
@@ -81,6 +82,7 @@ class Surrogate:
         data: Source,
         *,
         seed: int = 0,
+        leave_out: Bands | None = None,
         folder: Path | str | None = None,
         resume: bool = False,
         device: str = "cpu",
@@ -93,6 +95,9 @@ class Surrogate:
         Args:
             data: showers, or files of them: one, a folder, a pattern or several of these.
             seed: identity of the training.
+            leave_out: bands of conditions whose showers take no part, by the condition's name
+                (``incident_energy``, ``theta``, ...): low and high in MeV, rad or mm, the upper
+                end not in it. A scan measures how well the model interpolates across them.
             folder: where checkpoint and log are kept; by default nowhere.
             resume: go on from the checkpoint in ``folder``.
             device: where the network is trained, such as ``cuda``.
@@ -106,14 +111,15 @@ class Surrogate:
             ConfigError: if the file lacks a condition of the configuration, or this machine the
                 device, or the teacher is one of another detector or family.
             UnknownNameError: if there is no such teacher.
-            RangeError: if there are too few showers, a weight sum is not positive, or the
-                processes cannot share a batch evenly.
+            RangeError: if there are too few showers, a weight sum is not positive, a band is empty
+                or leaves no showers, or the processes cannot share a batch evenly.
             StoppedError: if ``stop`` said so.
             WorkforceError: if another process no longer answers.
         """
         say = stage or (lambda _: None)
         device = require_device(device)
-        events = _Events.read(data, self.config.conditions)
+        bands = checked_bands(leave_out or {}, self.config.conditions)
+        events = _Events.read(data, self.config.conditions, bands)
         layout = ShowerLayout(
             rings=tuple((layer.n_radius, layer.n_alpha) for layer in events.geometry.layers),
             threshold=events.geometry.threshold,
@@ -339,6 +345,7 @@ class Surrogate:
     def _described(self, events: _Events, seed: int) -> dict[str, Any]:
         names = ("incident_energy", *self.config.conditions)
         low, high = events.table.min(axis=0), events.table.max(axis=0)
+        left_out = {name: list(band) for name, band in events.left_out.items()}
         return {
             "kind": "voxel-shower-surrogate",
             "name": self.config.name,
@@ -359,6 +366,7 @@ class Surrogate:
                     name: [float(a), float(b)] for name, a, b in zip(names, low, high, strict=True)
                 },
                 "threshold_mev": events.geometry.threshold,
+                **({"left_out": left_out} if left_out else {}),
             },
             "training": {
                 "file": events.file,
@@ -411,9 +419,10 @@ class _Events:
     ) -> None:
         self.voxels, self.table, self.weight, self.keys = voxels, table, weight, keys
         self.geometry, self.provenance, self.file, self.digest = geometry, provenance, file, digest
+        self.left_out: Bands = {}
 
     @classmethod
-    def read(cls, data: Source, conditions: tuple[str, ...]) -> _Events:
+    def read(cls, data: Source, conditions: tuple[str, ...], left_out: Bands) -> _Events:
         if isinstance(data, VoxelShowers):
             _refuse_missing(conditions, data.conditions, "showers in memory")
             parts: Iterable[VoxelShowers] = [data]
@@ -434,7 +443,8 @@ class _Events:
         table = np.empty((events, 1 + len(conditions)), np.float32)
         weight, keys = np.ones(events, np.float32), np.empty(events, np.uint64)
         done = 0
-        for part in parts:
+        for whole in parts:
+            part = whole.select(outside(left_out, whole)) if left_out else whole
             rows = slice(done, done + len(part))
             voxels[rows], weight[rows] = part.energies, part.weights
             table[rows, 0] = part.incident_energy
@@ -442,8 +452,13 @@ class _Events:
                 table[rows, column] = part.conditions[condition]
             keys[rows] = part.event_keys()
             done += len(part)
+        if not done:
+            raise RangeError(f"{name}: all {events} showers lie in what is left out; none remain.")
+        voxels, table, weight, keys = voxels[:done], table[:done], weight[:done], keys[:done]
         digest = digest or f"{int(np.bitwise_xor.reduce(keys)):016x}"
-        return cls(voxels, table, weight, keys, geometry, provenance, name, digest)
+        found = cls(voxels, table, weight, keys, geometry, provenance, name, digest)
+        found.left_out = left_out
+        return found
 
 
 def _refuse_missing(wanted: tuple[str, ...], found: Iterable[str], where: str) -> None:
@@ -472,6 +487,8 @@ def _encode(
     parts = {"conditions": config.conditions, "model": config.model.to_dict()}
     if config.teacher is not None:
         parts["teacher"] = config.teacher
+    if events.left_out:
+        parts["left_out"] = events.left_out
     if config.lessons:
         parts["lessons"] = config.lessons
         table, weight = table.repeat(config.lessons, 1), weight.repeat(config.lessons)
