@@ -8,8 +8,8 @@ from simulacra.cli.app import app
 
 FLAGS = {
     "": "--cite --version",
-    "bench families": "--budget --data --json --out --reference --resume --seeds --suite --threads "
-    "recipes",
+    "bench families": "--budget --data --json --model --out --reference --resume --seeds --suite "
+    "--threads recipes",
     "bench judge": "--geometry --json --seed --showers --threads",
     "bench sampling": "--batch --executor --json --seed --workers model",
     "compare": "--json --out --title verdicts",
@@ -33,7 +33,7 @@ FLAGS = {
         "--energy --executor --json --out --particle --seed --set --shard --tables --workers -n "
         "calorimeter"
     ),
-    "train": "--data --device --geometry --leave-out --out --resume --seed --set --submit recipe",
+    "train": "--data --device --geometry --out --resume --seed --set --submit recipe",
 }
 
 

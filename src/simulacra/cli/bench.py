@@ -71,11 +71,17 @@ def sampling(
 )
 def families(
     recipes: Annotated[
-        list[str], typer.Argument(metavar="RECIPE...", help="Recipes' names or YAML files.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="RECIPE...", help="Recipes' names or YAML files."),
+    ] = None,
+    *,
     data: Annotated[Path, typer.Option("--data", help="Training showers.")],
     reference: Annotated[Path, typer.Option("--reference", help="Showers to judge with.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="A trained model to judge beside them; repeatable."),
+    ] = None,
     budget: Annotated[
         str, typer.Option("--budget", metavar="TIME", help="Of each training: 90s, 20m, 2h.")
     ] = "20m",
@@ -85,10 +91,14 @@ def families(
     resume: Annotated[bool, typer.Option("--resume", help="Fill a table that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
-    """Train recipes within a budget on the same showers, judge them alike, write the table."""
-    from ..errors import OutputError
+    """Train recipes within a budget on the same showers, judge them alike, write the table.
+
+    The table fills over several runs with --resume: other recipes, more seeds, another suite.
+    """
+    from ..errors import ConfigError, OutputError
     from ..evaluation.report import write_report
     from ..execute import atomic_text, require_writable
+    from ..tasks.calorimeter import Surrogate
     from ..tasks.calorimeter.contest import Contest, Entry, parse_budget, rows_of, verdicts_of
     from ..tasks.calorimeter.contest_table import (
         COLUMNS,
@@ -98,18 +108,22 @@ def families(
         table_of,
     )
     from ..tasks.calorimeter.recipes import given_recipe
+    from ..tasks.calorimeter.shipped import find_model
     from .progress import ticker
 
     minutes = parse_budget(budget)
-    configs = [given_recipe(name) for name in recipes]
+    entries = [Entry(given_recipe(name), seed) for seed in range(seeds) for name in recipes or []]
+    trained = [find_model(name) for name in model or []]
+    entries += [Entry(Surrogate.load(folder).config, 0, folder) for folder in trained]
+    if not entries:
+        raise ConfigError("bench families: expected a recipe or a --model, got none.")
     require_writable(out)
     if rows_of(out) and not resume:
         raise OutputError(f"{out}: holds the rows of a contest; add --resume to fill its table.")
     contest = Contest(out, data, reference, minutes, suite=suite, threads=threads)
     with ticker("contest") as tick:
-        for seed in range(seeds):
-            for config in configs:
-                contest.run(Entry(config, seed), tick.stage)
+        for entry in entries:
+            contest.run(entry, tick.stage)
     rows = rows_of(out)
     lines = table_of(rows)
     atomic_text(out / "table.json", json.dumps(rows, indent=1) + "\n")

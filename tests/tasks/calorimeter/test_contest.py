@@ -72,8 +72,9 @@ def test_an_entry_is_trained_judged_and_not_done_twice(contest, monkeypatch):
         "timing",
         "judging",
     ]
-    assert row["judged_events"] == 150
-    assert any(name.startswith("separation/") for name in row["scores"])
+    (said,) = row["judged"].values()
+    assert said["events"] == 150
+    assert any(name.startswith("separation/") for name in said["scores"])
     assert not row["density"]
     again = []
     assert contest.run(entry, again.append) == row
@@ -81,6 +82,24 @@ def test_an_entry_is_trained_judged_and_not_done_twice(contest, monkeypatch):
     assert rows_of(contest.folder) == [row]
     (verdict,) = verdicts_of(contest.folder, [row])
     assert verdict.size["generation"] == row["parameters"]
+    # another suite judges what is there; another budget makes it anew
+    other = contest.folder.parent / "other.yaml"
+    other.write_text(SUITE.replace("tiny", "other"))
+    further = dataclasses.replace(contest, suite=str(other)).run(entry, again.append)
+    assert [line.split(": ")[1].split()[0] for line in again] == ["judging"]
+    assert len(further["judged"]) == 2
+    longer = dataclasses.replace(contest, minutes=0.03)
+    assert len(longer.run(entry, again.append)["judged"]) == 1
+
+
+def test_a_trained_model_stands_beside_them(contest, tiny, tmp_path, monkeypatch):
+    timed = {"normalised_ms": {"1": 2.0}, "raw_ms": {"1": 3.0}, "sampling_peak_gb": 0.1}
+    monkeypatch.setattr(Contest, "_timed", lambda *_: timed)
+    said = []
+    entry = Entry(tiny.config, 0, tiny.save(tmp_path / "trained"))
+    row = contest.run(entry, said.append)
+    assert row["budget_minutes"] is None
+    assert [line.split(": ")[1].split()[0] for line in said] == ["drawing", "timing", "judging"]
 
 
 @pytest.mark.slow
@@ -102,24 +121,24 @@ def test_what_fails_has_a_row_and_the_reason(contest):
 
 def _row(name, seed, low, error=0.01, **more):
     score = {"value": low, "error": error, "floor": None}
+    scores = {"auc/low_level": score, "auc/high_level": score}
+    quick = {"suite": "quick", "scores": scores, "events": 100, "comparable": False}
     return {
         "name": name,
         "seed": seed,
         "family": "flow_matching",
-        "scores": {"auc/low_level": score, "auc/high_level": score},
+        "judged": {"quick": quick},
         "parameters": 1_000_000,
         "training_minutes": 2.0,
         "normalised_ms": {"1": 1.0, "100": 0.5, "10000": 0.25},
         "sampling_peak_gb": 0.5,
         "density": False,
-        "suite": "quick",
-        "judged_events": 100,
         **more,
     }
 
 
 def test_the_table_joins_seeds_and_puts_the_best_first():
-    failed = {"name": "b", "seed": 2, "failure": "lost"}
+    failed = {"name": "b", "seed": 2, "failure": "lost", "judged": {}}
     rows = [_row("a", 0, 0.8), _row("b", 0, 0.5), _row("b", 1, 0.6), failed]
     best, other = table_of(rows)
     assert best.cells[0] == "b"
@@ -129,6 +148,20 @@ def test_the_table_joins_seeds_and_puts_the_best_first():
     assert error == pytest.approx(((0.01**2 + 0.005) / 2) ** 0.5)
     assert dict(zip(COLUMNS, best.cells, strict=True))["seeds, failed"] == "3, 1"
     assert other.cells[2] == "0.800 ± 0.010"
+    cells = dict(zip(COLUMNS, best.cells, strict=True))
+    assert cells["protocol"] == "quick, 100 showers, 2 seeds"
+    assert not cells["AUC low-level, challenge"]
     assert as_markdown([best]).count("\n") == 3
     assert as_csv([best]).splitlines()[0].startswith("model,family")
     json.dumps(rows)
+
+
+def test_what_the_challenge_said_has_columns_of_its_own():
+    row = _row("a", 0, 0.8)
+    full = {**row["judged"]["quick"], "suite": "calochallenge", "comparable": True}
+    full["scores"] = {"auc/low_level": {"value": 0.9, "error": 0.01, "floor": None}}
+    row["judged"]["calochallenge"] = full
+    cells = dict(zip(COLUMNS, table_of([row])[0].cells, strict=True))
+    assert cells["AUC low-level"] == "0.800 ± 0.010"
+    assert cells["AUC low-level, challenge"] == "0.900 ± 0.010"
+    assert cells["protocol"] == "quick, 100 showers, 1 seed; calochallenge, 100 showers, 1 seed"

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -48,15 +49,17 @@ def parse_budget(text: str) -> float:
 
 @dataclass(frozen=True)
 class Entry:
-    """One recipe with one seed.
+    """One recipe with one seed, or a model that is trained already.
 
     Args:
         config: the recipe; its number of epochs is set by the budget.
         seed: of training and sampling.
+        model: folder of a trained model of that configuration, which no budget limits.
     """
 
     config: SurrogateConfig
     seed: int
+    model: Path | None = None
 
     @property
     def label(self) -> str:
@@ -89,35 +92,56 @@ class Contest:
     def run(self, entry: Entry, say: Say) -> dict[str, Any]:
         """Train, sample, judge and time an entry; what is there already is not done again.
 
+        An entry that was judged by another suite keeps what that said. One that was made under
+        other conditions (recipe, data, budget, threads) is made anew.
+
         Args:
             entry: the recipe and its seed.
             say: called with a sentence when another stage begins.
 
         Returns:
-            The entry's row: plain data, also kept as ``row.json``. An entry that fails has
-            ``failure``, the reason.
+            The entry's row: plain data, also kept as ``row.json``. What a suite said stands under
+            ``judged`` and its name. An entry that fails has ``failure``, the reason.
         """
         place = self.folder / entry.label
-        kept, identity = place / "row.json", self._identity(entry)
-        if kept.exists():
-            row: dict[str, Any] = json.loads(kept.read_text())
-            if row["identity"] == identity:
-                return row
-        row = {"name": entry.config.name, "seed": entry.seed, "identity": identity}
-        row |= {"budget_minutes": self.minutes, "suite": self.suite}
+        kept, row = place / "row.json", self._begun(entry, place)
         try:
-            surrogate = self._trained(entry, place, say)
-            row |= self._described(surrogate)
-            say(f"{entry.label}: drawing showers")
-            row |= self._drawn(surrogate, entry, place)
-            say(f"{entry.label}: timing")
-            row |= self._timed(place)
-            say(f"{entry.label}: judging")
-            row |= self._judged(entry, place, row)
+            if "normalised_ms" not in row:
+                surrogate = self._trained(entry, place, say)
+                row |= self._described(surrogate)
+                say(f"{entry.label}: drawing showers")
+                row |= self._drawn(surrogate, entry, place)
+                say(f"{entry.label}: timing")
+                row |= self._timed(place)
+                row.pop("failure", None)
+            if self.suite not in row["judged"]:
+                say(f"{entry.label}: judging")
+                row["judged"][self.suite] = self._judged(entry, place, row)
+                row.pop("failure", None)
         except SimulacraError as error:
             row["failure"] = str(error)
         atomic_text(kept, json.dumps(row, indent=1) + "\n")
         return row
+
+    def _begun(self, entry: Entry, place: Path) -> dict[str, Any]:
+        """Return what is known of an entry; remove what was made under other conditions."""
+        identity = self._identity(entry)
+        made_for = place / "identity.json"
+        if place.exists() and (
+            not made_for.exists() or json.loads(made_for.read_text())["identity"] != identity
+        ):
+            shutil.rmtree(place)
+        place.mkdir(parents=True, exist_ok=True)
+        atomic_text(made_for, json.dumps({"identity": identity}) + "\n")
+        if (place / "row.json").exists():
+            row: dict[str, Any] = json.loads((place / "row.json").read_text())
+            return row
+        return {
+            "name": entry.config.name,
+            "seed": entry.seed,
+            "budget_minutes": None if entry.model else self.minutes,
+            "judged": {},
+        }
 
     def _identity(self, entry: Entry) -> str:
         content = {
@@ -125,15 +149,20 @@ class Contest:
             "data": open_showers(self.data).digest(),
             "reference": open_showers(self.reference).digest(),
             "minutes": self.minutes,
-            "suite": self.suite,
             "threads": self.threads,
             "seed": entry.seed,
         }
+        if entry.model:
+            content["model"] = Surrogate.load(entry.model).manifest.get("digest")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def _trained(self, entry: Entry, place: Path, say: Say) -> Surrogate:
         if (place / "model" / "manifest.json").exists():
             return Surrogate.load(place / "model")
+        if entry.model:
+            surrogate = Surrogate.load(entry.model)
+            surrogate.save(place / "model")
+            return surrogate
         epochs = self._epochs(entry, place, say)
         training = entry.config.training.updated(epochs=epochs, threads=self.threads)
         config = entry.config.updated(training=training.to_dict(), teacher=self._teacher(entry))
@@ -219,20 +248,27 @@ class Contest:
             seed=entry.seed,
             training=self.data,
             threads=self.threads,
-            folder=place / "retrainings",
+            folder=place / f"retrainings-{_file_name(self.suite)}",
         )
         verdict = _with_facts(verdict, entry, row)
-        verdict.save(place / "verdict.json")
+        verdict.save(place / f"verdict-{_file_name(self.suite)}.json")
         return {
+            "verdict": f"verdict-{_file_name(self.suite)}.json",
             "scores": {
                 score.name: {"value": score.value, "error": score.error, "floor": score.floor}
                 for score in verdict.scores
                 if score.layer is None and "@" not in score.name
             },
+            "suite": verdict.suite,
             "suite_label": verdict.suite_label,
             "comparable": verdict.comparable,
-            "judged_events": verdict.generated.events,
+            "events": verdict.generated.events,
         }
+
+
+def _file_name(suite: str) -> str:
+    """Return a suite's name for files; suites may be paths of YAML files."""
+    return Path(suite).stem
 
 
 def _trial(file: ShowerFile) -> VoxelShowers:
@@ -261,10 +297,11 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def verdicts_of(folder: Path, rows: Sequence[dict[str, Any]]) -> list[Verdict]:
-    """Read the verdict of the first seed of every name that has one."""
+    """Read the most demanding verdict of the first seed of every name that has one."""
     first: dict[str, Path] = {}
     for row in rows:
-        path = folder / row["name"] / f"seed-{row['seed']}" / "verdict.json"
-        if path.exists():
+        judged = sorted(row["judged"].values(), key=lambda said: not said["comparable"])
+        for said in judged[:1]:
+            path = folder / row["name"] / f"seed-{row['seed']}" / said["verdict"]
             first.setdefault(row["name"], path)
     return [Verdict.load(path) for path in first.values()]

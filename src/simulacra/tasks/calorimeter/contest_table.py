@@ -19,10 +19,12 @@ _SCORES = {
     "auc/resnet": "AUC ResNet",
     "fpd": "FPD x 1000",
 }
+_AREAS = ("auc/low_level", "auc/high_level", "auc/resnet")
 COLUMNS = (
     "model",
     "family",
     *_SCORES.values(),
+    *(f"{_SCORES[name]}, challenge" for name in _AREAS),
     "mean separation x 1000",
     "memorisation p",
     "parameters",
@@ -95,18 +97,20 @@ def _line(rows: Sequence[dict[str, Any]]) -> TableRow:
     if not good:
         blank = [""] * (len(COLUMNS) - 4)
         return TableRow((rows[0]["name"], rows[0].get("family", ""), *blank, failed, ""), {})
-    values = {name: _joined(good, name) for name in _SCORES}
-    first = good[0]
-    scores = [
-        _number(value, error, 1000 if name == "fpd" else 1, _floor(good, name))
-        for name, (value, error) in values.items()
-    ]
-    separations = [s["value"] for n, s in first["scores"].items() if n.startswith("separation/")]
-    memorised = first["scores"].get("memorisation", {}).get("value")
+    quick, full = (_said(good, comparable=c) for c in (False, True))
+    values = {name: _joined(quick or full, name) for name in _SCORES}
+    best = {f"{name}, challenge": _joined(full, name) for name in _AREAS}
+    first, said = good[0], (full or quick)[0]
+    separations = [s["value"] for n, s in said["scores"].items() if n.startswith("separation/")]
+    memorised = said["scores"].get("memorisation", {}).get("value")
     cells = (
         first["name"],
         first["family"],
-        *scores,
+        *(
+            _number(value, error, 1000 if name == "fpd" else 1, _floor(quick or full, name))
+            for name, (value, error) in values.items()
+        ),
+        *(_number(value, error, 1, None) for value, error in best.values()),
         f"{1000 * float(np.mean(separations)):.2f}" if separations else "",
         "" if memorised is None else f"{memorised:.2g}",
         f"{first['parameters'] / 1e6:.2f} M",
@@ -115,14 +119,25 @@ def _line(rows: Sequence[dict[str, Any]]) -> TableRow:
         f"{first['sampling_peak_gb']:.2f}",
         "yes" if first["density"] else "no",
         failed,
-        f"{first['suite']}, {first['judged_events']} showers",
+        "; ".join(_protocol(found) for found in (quick, full) if found),
     )
-    return TableRow(cells, values)
+    return TableRow(cells, values | best)
 
 
-def _joined(rows: Sequence[dict[str, Any]], name: str) -> tuple[float, float]:
+def _said(rows: Sequence[dict[str, Any]], *, comparable: bool) -> list[dict[str, Any]]:
+    """Return what suites of one kind said of each row that was judged by one."""
+    kinds = ([s for s in row["judged"].values() if s["comparable"] == comparable] for row in rows)
+    return [found[0] for found in kinds if found]
+
+
+def _protocol(said: Sequence[dict[str, Any]]) -> str:
+    seeds = f"{len(said)} seed{'s' if len(said) > 1 else ''}"
+    return f"{said[0]['suite']}, {said[0]['events']} showers, {seeds}"
+
+
+def _joined(said: Sequence[dict[str, Any]], name: str) -> tuple[float, float]:
     """Return the mean over seeds and its error: of one judgement and between seeds."""
-    found = [row["scores"][name] for row in rows if name in row["scores"]]
+    found = [one["scores"][name] for one in said if name in one["scores"]]
     if not found:
         return math.nan, math.nan
     values = [score["value"] for score in found]
@@ -132,8 +147,8 @@ def _joined(rows: Sequence[dict[str, Any]], name: str) -> tuple[float, float]:
     return float(np.mean(values)), math.hypot(single, between) / math.sqrt(len(values))
 
 
-def _floor(rows: Sequence[dict[str, Any]], name: str) -> float | None:
-    return rows[0]["scores"].get(name, {}).get("floor") if name == "fpd" else None
+def _floor(said: Sequence[dict[str, Any]], name: str) -> float | None:
+    return said[0]["scores"].get(name, {}).get("floor") if name == "fpd" else None
 
 
 def _number(value: float, error: float, scale: float, floor: float | None) -> str:
