@@ -33,7 +33,7 @@ FLAGS = {
         "--energy --executor --json --out --particle --seed --set --shard --tables --workers -n "
         "calorimeter"
     ),
-    "train": "--data --device --geometry --out --resume --seed --set --submit recipe",
+    "train": "--data --device --geometry --leave-out --out --resume --seed --set --submit recipe",
 }
 
 
