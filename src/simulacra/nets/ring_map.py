@@ -102,15 +102,15 @@ class RingMap(nn.Module):
         self.leave = CircularLinear(
             channels, outputs * functions, self.body.rings.sectors, zero=zero
         )
-        last = nn.Linear(width, outputs * invariants)
-        if zero:
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
-        self.leave_invariants = (
-            nn.Sequential(nn.Linear(channels + width, width), nn.SiLU(), last)
-            if invariants
-            else None
-        )
+        self.leave_invariants: nn.Sequential | None = None
+        if invariants:
+            last = nn.Linear(width, outputs * invariants)
+            if zero:
+                nn.init.zeros_(last.weight)
+                nn.init.zeros_(last.bias)
+            self.leave_invariants = nn.Sequential(
+                nn.Linear(channels + width, width), nn.SiLU(), last
+            )
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         h, c = self.body(x, condition)

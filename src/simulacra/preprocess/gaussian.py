@@ -15,6 +15,7 @@ from .bijection import Bijection
 __all__ = ["Gaussianize"]
 
 _TOP = 4.0  # the last node of a table; 3e-5 of a sample lies above
+_FEWEST = 30  # values from which quantiles are taken
 
 
 class Gaussianize(Bijection):
@@ -62,7 +63,23 @@ class Gaussianize(Bijection):
         straight = torch.linspace(-_TOP, _TOP, nodes + 1)
         self.register_buffer("table", straight.repeat(knots, number, 1))
 
-    def fit(self, x: Tensor, log_energy: Tensor, weight: Tensor | None = None) -> Self:
+    def fit(
+        self,
+        x: Tensor,
+        log_energy: Tensor,
+        weight: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+    ) -> Self:
+        """Learn the tables.
+
+        Args:
+            x: ``(events, features)``.
+            log_energy: ``(events,)``.
+            weight: event weights, ``(events,)``.
+            mask: which features exist, ``(events, features)``; all by default. A group without
+                any near an energy takes those of all energies.
+        """
         low, high = float(log_energy.min()), float(log_energy.max())
         self.knots.copy_(torch.linspace(low, high if high > low else low + 1, len(self.knots)))
         reach = 0.75 * float(self.knots[1] - self.knots[0])
@@ -74,8 +91,11 @@ class Gaussianize(Bijection):
             distance = (log_energy - knot).abs()
             # discrete energies may leave a knot without events: take the nearest ones
             near = distance <= max(reach, float(distance.kthvalue(needed).values))
+            inside = (x[near], w[near], None if mask is None else mask[near])
             for group, column in enumerate(columns):
-                self._fit_table(k, group, x[near][:, column], w[near])
+                fitted = self._fit_group(k, group, column, *inside)
+                if not fitted:  # few are better than none
+                    self._fit_group(k, group, column, x, w, mask)
         return self
 
     def forward(self, x: Tensor, log_energy: Tensor) -> Tensor:
@@ -128,6 +148,19 @@ class Gaussianize(Bijection):
         boundary = self.boundary(log_energy)
         share = torch.special.ndtr(boundary) * uniform
         return torch.where(y < boundary, torch.special.ndtri(share), y)
+
+    def _fit_group(
+        self, k: int, group: int, column: Tensor, x: Tensor, weight: Tensor, mask: Tensor | None
+    ) -> bool:
+        """Tabulate the quantiles of a group's values; False if there are too few of them."""
+        value = x[:, column]
+        if mask is not None:
+            event, place = mask[:, column].nonzero(as_tuple=True)
+            if len(event) < _FEWEST:
+                return False
+            value, weight = value[event, place][:, None], weight[event]
+        self._fit_table(k, group, value, weight)
+        return True
 
     def _fit_table(self, k: int, group: int, x: Tensor, weight: Tensor) -> None:
         """Tabulate the weighted quantiles of one group's values, ``(events, members)``."""

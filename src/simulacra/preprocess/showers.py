@@ -13,7 +13,7 @@ from .bijection import Chain, Log
 from .energy import LayerRatios
 from .gaussian import Gaussianize
 
-__all__ = ["ShowerScores"]
+__all__ = ["ShowerScores", "filled_layers", "scaled_to_layers"]
 
 
 class ShowerScores(nn.Module):
@@ -99,10 +99,7 @@ class ShowerScores(nn.Module):
         target = torch.where(target >= self.threshold, target, 0.0)
         logarithms = self.voxels.inverse(voxels, log_energy)
         energies = torch.where(logarithms >= 0, self.log.inverse(logarithms, log_energy), 0.0)
-        parts = zip(energies.split(self.sizes, 1), logarithms.split(self.sizes, 1), strict=True)
-        return torch.cat(
-            [self._scaled(e, z, target[:, i : i + 1]) for i, (e, z) in enumerate(parts)], dim=1
-        )
+        return scaled_to_layers(energies, logarithms, target, self.sizes, self.threshold)
 
     def layer_energies(self, energies: Tensor) -> Tensor:
         """Return the energy of each layer above threshold, ``(events, layers)``, MeV."""
@@ -116,18 +113,50 @@ class ShowerScores(nn.Module):
         )
 
     def _filled_layers(self, layers: Tensor, noise: Tensor) -> Tensor:
-        empty = (0.5 * noise - 1.5).clamp(max=-0.05).exp() * self.threshold
-        return torch.where(layers >= self.threshold, layers, empty)
+        return filled_layers(layers, self.threshold, noise)
 
-    def _scaled(self, energies: Tensor, logarithms: Tensor, target: Tensor) -> Tensor:
-        """Scale one layer's voxels to its energy, ``(events, voxels of the layer)``."""
-        brightest = torch.nn.functional.one_hot(logarithms.argmax(dim=1), energies.shape[1])
-        nothing = energies.sum(dim=1, keepdim=True) <= 0
-        energies = torch.where(nothing, brightest.to(energies.dtype), energies)
-        for _ in range(2):  # the first scaling may push voxels below the threshold
-            energies = energies * (target / energies.sum(dim=1, keepdim=True))
-            kept = torch.where(energies >= self.threshold, energies, 0.0)
-            alone = kept.sum(dim=1, keepdim=True) <= 0
-            energies = torch.where(alone, brightest * target, kept)
-        total = energies.sum(dim=1, keepdim=True)
-        return energies * torch.where(total > 0, target / total.clamp(min=1e-30), 0.0)
+
+def filled_layers(layers: Tensor, threshold: float, noise: Tensor) -> Tensor:
+    """Give layers without energy a random one below the threshold, so that logarithms exist.
+
+    Args:
+        layers: layer energies in MeV, ``(events, layers)``.
+        threshold: in MeV.
+        noise: standard normal, ``(events, layers)``.
+    """
+    empty = (0.5 * noise - 1.5).clamp(max=-0.05).exp() * threshold
+    return torch.where(layers >= threshold, layers, empty)
+
+
+def scaled_to_layers(
+    energies: Tensor, logarithms: Tensor, target: Tensor, sizes: Sequence[int], threshold: float
+) -> Tensor:
+    """Scale what each layer holds to the layer's energy, and cut what lies below the threshold.
+
+    A layer with energy of which nothing is left gives it to where the logarithm is largest.
+
+    Args:
+        energies: of voxels or points in MeV, 0 where there is none, ``(events, all)``.
+        logarithms: of their energies, ``(events, all)``.
+        target: energy of each layer in MeV, ``(events, layers)``.
+        sizes: how many of them each layer has, in order.
+        threshold: in MeV.
+    """
+    parts = zip(energies.split(list(sizes), 1), logarithms.split(list(sizes), 1), strict=True)
+    return torch.cat(
+        [_scaled(e, z, target[:, i : i + 1], threshold) for i, (e, z) in enumerate(parts)], dim=1
+    )
+
+
+def _scaled(energies: Tensor, logarithms: Tensor, target: Tensor, threshold: float) -> Tensor:
+    """Scale one layer's voxels to its energy, ``(events, voxels of the layer)``."""
+    brightest = torch.nn.functional.one_hot(logarithms.argmax(dim=1), energies.shape[1])
+    nothing = energies.sum(dim=1, keepdim=True) <= 0
+    energies = torch.where(nothing, brightest.to(energies.dtype), energies)
+    for _ in range(2):  # the first scaling may push voxels below the threshold
+        energies = energies * (target / energies.sum(dim=1, keepdim=True))
+        kept = torch.where(energies >= threshold, energies, 0.0)
+        alone = kept.sum(dim=1, keepdim=True) <= 0
+        energies = torch.where(alone, brightest * target, kept)
+    total = energies.sum(dim=1, keepdim=True)
+    return energies * torch.where(total > 0, target / total.clamp(min=1e-30), 0.0)
