@@ -18,6 +18,7 @@ from simulacra.data import (
     open_showers,
     read_showers,
     toy_geometry,
+    toy_grid,
     write_showers,
 )
 from simulacra.data.formats import guard
@@ -118,6 +119,7 @@ def test_wrong_shape_of_showers(challenge_file, shape):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("format", FORMATS)
 def test_numbers_that_are_not_finite(tmp_path, toy, bad, format):
+    toy = ToyShowers(toy_grid()).log_uniform(57, seed=3) if format == "cells" else toy
     energies = toy.energies.copy()
     energies[41, 7] = bad
     write_showers(tmp_path / "a.hdf5", replace(toy, energies=energies), format=format)

@@ -19,6 +19,7 @@ from simulacra.data import (
     open_showers,
     read_showers,
     toy_geometry,
+    toy_grid,
     write_showers,
 )
 from simulacra.errors import RangeError
@@ -52,6 +53,7 @@ def dressed(showers: VoxelShowers) -> VoxelShowers:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("with_columns", [False, True])
 def test_what_is_written_is_read_back(toy, tmp_path, format, dtype, with_columns):
+    toy = ToyShowers(toy_grid()).log_uniform(57, seed=3) if format == "cells" else toy
     showers = replace(toy, energies=toy.energies.astype(dtype))
     showers = dressed(showers) if with_columns else showers
     path = tmp_path / "showers.hdf5"
@@ -70,7 +72,8 @@ def test_what_is_written_is_read_back(toy, tmp_path, format, dtype, with_columns
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_partition_gives_the_same_file(tmp_path, format, data):
-    showers = ToyShowers(toy_geometry(2, 3, 2), concentration=3.0).log_uniform(23, seed=8)
+    where = toy_grid(((2, 3), (3, 1))) if format == "cells" else toy_geometry(2, 3, 2)
+    showers = ToyShowers(where, concentration=3.0).log_uniform(23, seed=8)
     showers = replace(showers, energies=np.where(showers.energies > 50, showers.energies, 0.0))
     cuts = sorted(data.draw(st.lists(st.integers(0, 23), max_size=6)))
     parts = [showers.select(slice(a, b)) for a, b in zip([0, *cuts], [*cuts, 23], strict=True)]

@@ -39,7 +39,7 @@ def test_built_in_geometries_have_the_published_voxels(name):
 
 
 def test_names_are_complete():
-    assert {known.name for known in geometries()} == set(EXPECTED)
+    assert {known.name for known in geometries() if not known.rectangular} == set(EXPECTED)
 
 
 def test_the_cylinder_of_data_set_2():

@@ -14,21 +14,20 @@ import numpy as np
 import pytest
 from small_calorimeter import Inline, invented_showers, small_setup
 
-from simulacra.data import open_showers, read_showers
+from simulacra.data import geometry, open_showers, read_showers
 from simulacra.errors import (
     ConfigError,
     DependencyError,
     FileFormatError,
     OutputError,
     RangeError,
+    ShapeError,
     SimulationError,
 )
 from simulacra.execute import Shard
 from simulacra.simulate import (
     Setup,
     Tables,
-    holds_cells,
-    merge_cells,
     preset,
     run,
     simulate_to_file,
@@ -174,16 +173,23 @@ def test_grids_are_written_layer_by_layer(tmp_path):
         assert {"pdg", "theta", "phi", "x", "y"} <= set(file)
         first = file["layer_0"][0].ravel()
         assert np.allclose(np.diff(first), np.diff(first)[0], rtol=1e-3)  # the invented order
-        assert file.attrs["width_mm"] == 480.0
     with h5py.File(tmp_path / "ams.hdf5") as file:
         assert file["showers"].shape == (40, 18, 72)
 
 
-@pytest.mark.parametrize("name", ["calogan", "ams02-ecal"])
-def test_readers_say_that_they_do_not_read_cells(tmp_path, name):
-    _simulate(tmp_path / "cells.hdf5", setup=preset(name))
-    with pytest.raises(FileFormatError, match="rectangular cells"):
-        open_showers(tmp_path / "cells.hdf5")
+@pytest.mark.parametrize(
+    ("name", "cells", "threshold"),
+    [("calogan", "calogan", 0.01), ("ams02-ecal", "ecal-18x72", 1.0)],
+)
+def test_grids_are_read_with_their_cells_and_depths(tmp_path, name, cells, threshold):
+    setup = preset(name)
+    _simulate(tmp_path / "cells.hdf5", setup=setup)
+    found = open_showers(tmp_path / "cells.hdf5")
+    assert found.geometry.digest == geometry(cells).digest
+    assert found.geometry.threshold == threshold
+    depths = [layer.z_max for layer in found.geometry.layers]
+    assert depths == pytest.approx(setup.calorimeter.layer_edges[1:])
+    assert len(found.read()) == 40
 
 
 def test_shards_of_grids_merge_to_the_whole(tmp_path):
@@ -192,13 +198,11 @@ def test_shards_of_grids_merge_to_the_whole(tmp_path):
     parts = [tmp_path / f"part-{i}.hdf5" for i in range(3)]
     for i, part in enumerate(parts):
         _simulate(part, setup=setup, shard=Shard(i, 3))
-    assert merge_cells(tmp_path / "merged.hdf5", [parts[2], parts[0], parts[1]]) == 40
+    assert merge_showers(tmp_path / "merged.hdf5", [parts[2], parts[0], parts[1]]) == 40
     with h5py.File(tmp_path / "whole.hdf5") as whole, h5py.File(tmp_path / "merged.hdf5") as merged:
         assert set(whole) == set(merged)
         assert all(np.array_equal(whole[name], merged[name]) for name in whole)
         assert merged.attrs["shard"] == "0/1"
-    assert holds_cells(parts[0])
-    assert not holds_cells(tmp_path / "nowhere")
 
 
 def test_shards_of_grids_that_do_not_fit_are_refused(tmp_path):
@@ -213,10 +217,10 @@ def test_shards_of_grids_that_do_not_fit_are_refused(tmp_path):
         ([first, third], "leave a gap"),
         ([first, second], "a shard is missing"),
         ([first, first, second, third], "overlap"),
-        ([first, tmp_path / "rings.hdf5"], "no file of cells"),
+        ([first, tmp_path / "rings.hdf5"], "one detector"),
     ):
-        with pytest.raises(FileFormatError, match=told):
-            merge_cells(tmp_path / "out.hdf5", parts)
+        with pytest.raises((FileFormatError, ShapeError), match=told):
+            merge_showers(tmp_path / "out.hdf5", parts)
     assert not (tmp_path / "out.hdf5").exists()
 
 

@@ -28,9 +28,5 @@ def merge(
         typer.echo(f"{out}: {merge_events(out, parts)} events")
         return
     from ..data import merge_showers
-    from ..remote import expanded
-    from ..simulate import holds_cells, merge_cells
 
-    parts = expanded(parts)
-    merge = merge_cells if holds_cells(parts[0]) else merge_showers
-    typer.echo(f"{out}: {merge(out, parts)} showers")
+    typer.echo(f"{out}: {merge_showers(out, parts)} showers")

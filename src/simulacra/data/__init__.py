@@ -3,9 +3,10 @@
 from .catalog import DataSet, dataset, datasets, get, verify
 from .files import ShowerFile, open_showers, read_showers
 from .formats import FORMATS, POINT_FORMATS
-from .geometry import Geometry, Layer, geometries, geometry
+from .geometry import Geometry, geometries, geometry
 from .inspection import Inspection, Validation
 from .joined import JoinedFiles, open_joined
+from .layers import GridLayer, Layer
 from .merging import merge_showers
 from .overlap import Fingerprint, find_overlap, refuse_overlap
 from .point_inspection import PointValidation
@@ -14,8 +15,8 @@ from .points import PointShowers
 from .selection import convert_showers, energy_between, filtered, split_showers
 from .shipped import embedded
 from .showers import VoxelShowers
-from .toys import ToyShowers, toy_geometry
-from .voxelize import to_points, voxelize
+from .toys import ToyShowers, toy_geometry, toy_grid
+from .voxelize import cells_of, to_points, voxelize
 from .writing import write_showers
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "DataSet",
     "Fingerprint",
     "Geometry",
+    "GridLayer",
     "Inspection",
     "JoinedFiles",
     "Layer",
@@ -34,6 +36,7 @@ __all__ = [
     "ToyShowers",
     "Validation",
     "VoxelShowers",
+    "cells_of",
     "convert_showers",
     "dataset",
     "datasets",
@@ -53,6 +56,7 @@ __all__ = [
     "split_showers",
     "to_points",
     "toy_geometry",
+    "toy_grid",
     "verify",
     "voxelize",
     "write_points",

@@ -77,6 +77,7 @@ def find_geometry(
     voxels: int,
     path: Path,
     given: str | Path | Geometry | None = None,
+    told: Geometry | None = None,
 ) -> Geometry:
     """Find the geometry of a file: given, else stated in the file, else unique by voxels.
 
@@ -85,6 +86,7 @@ def find_geometry(
         voxels: number of voxels of its showers; 0 for points, which fit into any.
         path: the file, for messages.
         given: a geometry, the name of a built-in one or a binning XML.
+        told: what the layout tells, where neither is there.
 
     Returns:
         The geometry, at the layer depths that the file states.
@@ -99,6 +101,8 @@ def find_geometry(
         base = geometry(given)
     elif "geometry" in attributes:
         base = _stated_geometry(attributes["geometry"], path)
+    elif told is not None:
+        base = told
     else:
         base = _geometry_by_voxels(voxels, path)
     depths = [attributes.get(name) for name in ("layer_z_min_mm", "layer_z_max_mm")]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import FileFormatError, RangeError
 from ..remote import opened
 from .attributes import find_geometry, read_attributes
-from .formats import Content, Format, PointFormat, Rows, format_named, recognise
+from .formats import Cells, Content, Format, PointFormat, Rows, format_named, recognise
 from .formats.guard import guarded, open_hdf5, refuse_dangerous, translated
 from .geometry import Geometry
 from .inspection import Inspection, Validation, refuse_bad_values
@@ -315,7 +315,9 @@ def open_showers(
                 "stop early?"
             )
         provenance = read_attributes(file)
-        found = find_geometry(provenance, content.voxels, path, geometry)
+        said = geometry is not None or "geometry" in provenance
+        told = layout.geometry(file, provenance) if isinstance(layout, Cells) and not said else None
+        found = find_geometry(provenance, content.voxels, path, geometry, told)
         if isinstance(layout, Format):
             layout.check_geometry(file, found)
         extra = file.get("arrays")

@@ -1,105 +1,64 @@
-"""Detectors as voxels: cell <-> (layer, angle, radius) <-> position."""
+"""Detectors as voxels: cell <-> (layer, angle, radius) or (layer, x, y) <-> position."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError, RangeError, UnknownNameError
 from ..units import keV
+from .layers import GridLayer, Layer
 
-__all__ = ["Geometry", "Layer", "geometries", "geometries_with", "geometry"]
+__all__ = ["Geometry", "geometries", "geometries_with", "geometry"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One readout layer: rings of ``n_alpha`` equal sectors, radius running fastest.
-
-    Args:
-        identity: the layer's number in its own detector (the challenge keeps ATLAS's 0, 1, 2,
-            3, 12 for photons).
-        r_edges: increasing radial edges in mm, starting where the first ring starts.
-        n_alpha: number of angular sectors; the first one starts at -pi.
-        z_min: depth at which the layer begins, in mm from the calorimeter's face; nan if unknown.
-        z_max: depth at which it ends, in mm; nan if unknown.
-    """
-
-    identity: int
-    r_edges: tuple[float, ...]
-    n_alpha: int
-    z_min: float = float("nan")
-    z_max: float = float("nan")
-
-    def __post_init__(self) -> None:
-        if self.n_alpha < 1:
-            raise RangeError(
-                f"layer {self.identity}: expected at least 1 angular bin, got {self.n_alpha}."
-            )
-        edges = np.asarray(self.r_edges, float)
-        if len(edges) < 2 or not np.isfinite(edges).all() or (np.diff(edges) <= 0).any():
-            raise RangeError(
-                f"layer {self.identity}: radial edges must be at least two increasing numbers "
-                f"in mm, got {self.r_edges}."
-            )
-
-    def __eq__(self, other: object) -> bool:
-        return self._key == other._key if isinstance(other, Layer) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    @property
-    def _key(self) -> tuple[object, ...]:
-        """All fields, with unknown depths equal to each other (nan is not)."""
-        depths = (None if np.isnan(z) else float(z) for z in (self.z_min, self.z_max))
-        return self.identity, self.r_edges, self.n_alpha, *depths
-
-    @property
-    def n_radius(self) -> int:
-        """Number of rings."""
-        return len(self.r_edges) - 1
-
-    @property
-    def voxels(self) -> int:
-        """Number of voxels in the layer."""
-        return self.n_radius * self.n_alpha
-
-
 @dataclass(frozen=True)
 class Geometry:
-    """A calorimeter read out in layers of rings, as a flat list of voxels.
+    """A calorimeter read out in layers of rings or of rectangular cells, as a flat list of voxels.
 
-    The flat order is the challenge's: radius fastest, then angle, then layer.
+    The flat order is the challenge's: radius fastest, then angle, then layer; for cells y fastest,
+    then x, then layer.
 
     Args:
         name: what the geometry is called in files and messages.
         particle: name of the particle of its data set, for people.
         pdg: the particle's number in the Particle Data Group's scheme; 0 if not stated.
-        layers: the layers in order of depth.
+        layers: the layers in order of depth, all of rings or all of cells.
         threshold: readout threshold in MeV; the judge cuts voxels below it.
     """
 
     name: str
     particle: str
     pdg: int
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...] | tuple[GridLayer, ...]
     threshold: float
 
     def __post_init__(self) -> None:
         if not self.layers:
             raise RangeError(f'geometry "{self.name}": expected at least one layer, got none.')
+        if len({type(layer) for layer in self.layers}) > 1:
+            raise RangeError(
+                f'geometry "{self.name}": expected layers of one kind, got some of rings and some '
+                "of rectangular cells."
+            )
+
+    @property
+    def rectangular(self) -> bool:
+        """True for layers of rectangular cells, False for rings."""
+        return isinstance(self.layers[0], GridLayer)
 
     @cached_property
     def boundaries(self) -> IntArray:
@@ -119,16 +78,12 @@ class Geometry:
 
     @property
     def regular(self) -> bool:
-        """True if every layer has the same rings and sectors, so that showers are 3-D images."""
-        first = self.layers[0]
-        return all(
-            (layer.r_edges, layer.n_alpha) == (first.r_edges, first.n_alpha)
-            for layer in self.layers
-        )
+        """True if every layer has the same voxels, so that showers are 3-D images."""
+        return len({layer.cells for layer in self.layers}) == 1
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """``(layers, alpha, radius)`` of a regular geometry.
+        """``(layers, alpha, radius)`` of a regular geometry, ``(layers, x, y)`` of one of cells.
 
         Raises:
             RangeError: if the layers differ.
@@ -137,7 +92,7 @@ class Geometry:
             raise RangeError(
                 f'geometry "{self.name}" is irregular: its layers differ, it has no 3-D shape.'
             )
-        return len(self.layers), self.layers[0].n_alpha, self.layers[0].n_radius
+        return len(self.layers), *self.layers[0].shape
 
     @cached_property
     def layer_index(self) -> IntArray:
@@ -146,30 +101,23 @@ class Geometry:
 
     @cached_property
     def radius(self) -> FloatArray:
-        """Radius of each voxel's centre in mm, shape ``(voxels,)``."""
-        return np.concatenate(
-            [np.tile(_centres(layer.r_edges), layer.n_alpha) for layer in self.layers]
-        )
+        """Distance of each voxel's centre from the axis in mm, shape ``(voxels,)``."""
+        return np.concatenate([layer.radius for layer in self.layers])
 
     @cached_property
     def alpha(self) -> FloatArray:
-        """Angle of each voxel's centre in rad, in (-pi, pi), shape ``(voxels,)``."""
-        return np.concatenate(
-            [
-                np.repeat(_centres(np.linspace(-np.pi, np.pi, layer.n_alpha + 1)), layer.n_radius)
-                for layer in self.layers
-            ]
-        )
+        """Angle of each voxel's centre in rad, in [-pi, pi], shape ``(voxels,)``."""
+        return np.concatenate([layer.alpha for layer in self.layers])
 
     @property
     def eta(self) -> FloatArray:
-        """The challenge's "eta" of each voxel's centre: r cos(alpha) in mm, shape ``(voxels,)``."""
-        return self.radius * np.cos(self.alpha)
+        """The challenge's "eta" of each voxel's centre: x in mm, shape ``(voxels,)``."""
+        return np.concatenate([layer.x for layer in self.layers])
 
     @property
     def phi(self) -> FloatArray:
-        """The challenge's "phi" of each voxel's centre: r sin(alpha) in mm, shape ``(voxels,)``."""
-        return self.radius * np.sin(self.alpha)
+        """The challenge's "phi" of each voxel's centre: y in mm, shape ``(voxels,)``."""
+        return np.concatenate([layer.y for layer in self.layers])
 
     @property
     def z_centres(self) -> FloatArray:
@@ -179,7 +127,10 @@ class Geometry:
     @property
     def digest(self) -> str:
         """SHA-256 of the voxels (edges, sectors, order) without names, depths or threshold."""
-        content = [[list(map(float, layer.r_edges)), layer.n_alpha] for layer in self.layers]
+        content = [
+            [list(map(float, edges)) if isinstance(edges, tuple) else edges for edges in of_layer]
+            for of_layer in (layer.cells for layer in self.layers)
+        ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def with_depths(self, z_min: Sequence[float], z_max: Sequence[float]) -> Geometry:
@@ -200,7 +151,7 @@ class Geometry:
         if any(not b > a for a, b in zip(z_min, z_max, strict=True)):
             raise FileFormatError(f'geometry "{self.name}": a layer ends before it begins.')
         layers = tuple(
-            replace(layer, z_min=float(a), z_max=float(b))
+            replace(layer, z_min=float(a), z_max=float(b))  # type: ignore[type-var]
             for layer, a, b in zip(self.layers, z_min, z_max, strict=True)
         )
         return replace(self, layers=layers)
@@ -212,16 +163,7 @@ class Geometry:
             "particle": self.particle,
             "pdg": self.pdg,
             "threshold_mev": self.threshold,
-            "layers": [
-                {
-                    "id": layer.identity,
-                    "r_edges_mm": list(layer.r_edges),
-                    "n_alpha": layer.n_alpha,
-                    "z_min_mm": None if np.isnan(layer.z_min) else layer.z_min,
-                    "z_max_mm": None if np.isnan(layer.z_max) else layer.z_max,
-                }
-                for layer in self.layers
-            ],
+            "layers": [_plain_layer(layer) for layer in self.layers],
         }
 
     @classmethod
@@ -233,20 +175,14 @@ class Geometry:
         """
         try:
             layers = tuple(
-                Layer(
-                    identity=int(layer["id"]),
-                    r_edges=tuple(float(r) for r in layer["r_edges_mm"]),
-                    n_alpha=int(layer["n_alpha"]),
-                    z_min=float("nan") if layer.get("z_min_mm") is None else layer["z_min_mm"],
-                    z_max=float("nan") if layer.get("z_max_mm") is None else layer["z_max_mm"],
-                )
+                _layer_from(layer)
                 for layer in raw["layers"]  # type: ignore[attr-defined]
             )
             return cls(
                 name=str(raw["name"]),
                 particle=str(raw["particle"]),
                 pdg=int(raw["pdg"]),  # type: ignore[call-overload]
-                layers=layers,
+                layers=layers,  # type: ignore[arg-type]
                 threshold=float(raw["threshold_mev"]),  # type: ignore[arg-type]
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -322,10 +258,30 @@ def geometries_with(voxels: int) -> tuple[Geometry, ...]:
     return tuple(known for known in _BUILT_IN.values() if known.voxels == voxels)
 
 
-def _centres(edges: Iterable[float]) -> FloatArray:
-    array = np.asarray(list(edges), float)
-    centres: FloatArray = (array[1:] + array[:-1]) / 2
-    return centres
+def _plain_layer(layer: Layer | GridLayer) -> dict[str, object]:
+    voxels: dict[str, object] = (
+        {"x_edges_mm": list(layer.x_edges), "y_edges_mm": list(layer.y_edges)}
+        if isinstance(layer, GridLayer)
+        else {"r_edges_mm": list(layer.r_edges), "n_alpha": layer.n_alpha}
+    )
+    return {
+        "id": layer.identity,
+        **voxels,
+        "z_min_mm": None if np.isnan(layer.z_min) else layer.z_min,
+        "z_max_mm": None if np.isnan(layer.z_max) else layer.z_max,
+    }
+
+
+def _layer_from(raw: Mapping[str, Any]) -> Layer | GridLayer:
+    unknown = float("nan")
+    identity = int(raw["id"])
+    z_min = unknown if raw.get("z_min_mm") is None else raw["z_min_mm"]
+    z_max = unknown if raw.get("z_max_mm") is None else raw["z_max_mm"]
+    if "x_edges_mm" in raw:
+        x, y = (tuple(float(edge) for edge in raw[name]) for name in ("x_edges_mm", "y_edges_mm"))
+        return GridLayer(identity, x, y, z_min, z_max)
+    edges = tuple(float(r) for r in raw["r_edges_mm"])
+    return Layer(identity, edges, int(raw["n_alpha"]), z_min, z_max)
 
 
 def _xml_bins(path: Path) -> list[ElementTree.Element]:
@@ -382,6 +338,34 @@ def _regular(name: str, n_alpha: int, n_radius: int, width_mm: float) -> Geometr
     )
 
 
+def _calogan(name: str, particle: str, depths: tuple[float, ...], threshold: float) -> Geometry:
+    """Build the cells of CaloGAN, 480 mm wide, at the depths between its three layers in mm.
+
+    Source: M. Paganini, L. de Oliveira, B. Nachman, "CaloGAN", 2017, arXiv:1712.10321: cells of
+    160 x 5, 40 x 40 and 40 x 80 mm.
+    """
+    cells = ((3, 96), (12, 12), (12, 6))
+    layers = tuple(
+        GridLayer.square(i, n_x, n_y, 480.0, *depths[i : i + 2])
+        for i, (n_x, n_y) in enumerate(cells)
+    )
+    return Geometry(name=name, particle=particle, pdg=0, layers=layers, threshold=threshold)
+
+
+def _ecal_18x72() -> Geometry:
+    """Build 18 layers of 72 cells of 9 mm, two layers along x and two along y by turns.
+
+    The readout of the electromagnetic calorimeter of AMS-02 (C. Adloff et al., "The AMS-02
+    lead-scintillating fibres Electromagnetic Calorimeter", 2013, doi:10.1016/j.nima.2013.02.020),
+    each of them two periods of 8 mm of lead tungstate and liquid argon deep.
+    """
+    layers = tuple(
+        GridLayer.square(i, *((1, 72) if i // 2 % 2 else (72, 1)), 648.0, 16.0 * i, 16.0 * (i + 1))
+        for i in range(18)
+    )
+    return Geometry("ecal-18x72", "electron, photon, positron", 0, layers, threshold=1.0)
+
+
 # The numbers are the challenge's own: Krause et al., "CaloChallenge 2022", 2024, arXiv:2410.21611.
 _BUILT_IN = {
     known.name: known
@@ -417,5 +401,10 @@ _BUILT_IN = {
         ),
         _regular("calochallenge-2", 16, 9, 4.65),
         _regular("calochallenge-3", 50, 18, 2.325),
+        # 9, 31 and 5 periods of 4 mm PbWO4 and 4 mm liquid argon; 15, 58 and 7 of 2 mm lead and
+        # 4 mm liquid argon, and the cut of 10 keV of C. Krause, D. Shih, 2021, arXiv:2106.05285
+        _calogan("three-layer", "electron, photon, positron", (0.0, 72.0, 320.0, 360.0), 1.0),
+        _calogan("calogan", "electron, photon, positron", (0.0, 90.0, 438.0, 480.0), 0.01),
+        _ecal_18x72(),
     )
 }

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import RangeError
-from .geometry import Geometry, Layer
+from .geometry import Geometry
+from .layers import GridLayer, Layer
 from .showers import VoxelShowers
 
-__all__ = ["ToyShowers", "toy_geometry"]
+__all__ = ["ToyShowers", "toy_geometry", "toy_grid"]
 
 FloatArray = NDArray[np.float64]
 
@@ -44,6 +45,31 @@ def toy_geometry(
     )
 
 
+def toy_grid(
+    cells: tuple[tuple[int, int], ...] = ((2, 12), (4, 4), (4, 1)), *, width: float = 80.0
+) -> Geometry:
+    """Return a small detector of rectangular cells, layers of 20 mm, threshold 0.01 MeV.
+
+    Args:
+        cells: number of cells along x and y of each layer.
+        width: side in mm of the square that the cells of a layer divide.
+
+    Example:
+        >>> toy_grid().voxels
+        44
+    """
+    return Geometry(
+        name="toy-" + "-".join(f"{n_x}x{n_y}" for n_x, n_y in cells),
+        particle="toy",
+        pdg=0,
+        layers=tuple(
+            GridLayer.square(i, n_x, n_y, width, 20.0 * i, 20.0 * (i + 1))
+            for i, (n_x, n_y) in enumerate(cells)
+        ),
+        threshold=0.01,
+    )
+
+
 @dataclass(frozen=True)
 class ToyShowers:
     r"""Showers whose layers are log-normal and whose voxels share them as a Dirichlet draw.
@@ -53,8 +79,8 @@ class ToyShowers:
         e_v = E_\ell \, w_v, \quad w \sim \mathrm{Dirichlet}(\kappa p)
 
     with the radial profile :math:`p \propto e^{-r_1/\lambda} - e^{-r_2/\lambda}`, equal in
-    angle. Hence :math:`\langle e_v \rangle = E f_\ell p_v`, exactly. Layers are independent of
-    each other, and nothing but the scale depends on the incident energy.
+    angle; in rectangular cells with the integral of :math:`e^{-(|x| + |y|)/\lambda}`. Hence
+    :math:`\langle e_v \rangle = E f_\ell p_v`, exactly. Layers are independent of each other, and nothing but the scale depends on the incident energy.
 
     Args:
         geometry: the detector.
@@ -124,10 +150,21 @@ class ToyShowers:
         """Mean fraction of its layer's energy in each voxel, shape ``(voxels,)``."""
         parts = []
         for layer in self.geometry.layers:
+            if isinstance(layer, GridLayer):
+                x, y = (self._shares(edges) for edges in (layer.x_edges, layer.y_edges))
+                parts.append(np.outer(x, y).ravel())
+                continue
             tails = np.exp(-np.asarray(layer.r_edges) / self.radial_length)
             rings = (tails[:-1] - tails[1:]) / (tails[0] - tails[-1])
             parts.append(np.tile(rings / layer.n_alpha, layer.n_alpha))
         return np.concatenate(parts)
+
+    def _shares(self, edges: tuple[float, ...]) -> FloatArray:
+        """Integrate the two-sided exponential between edges in mm; 1 in all."""
+        place = np.asarray(edges) / self.radial_length
+        below = np.where(place < 0, np.exp(-np.abs(place)), 2 - np.exp(-np.abs(place)))
+        shares: FloatArray = np.diff(below) / (below[-1] - below[0])
+        return shares
 
     def mean_energies(self, incident_energy: float) -> FloatArray:
         """Return the expected energy of each voxel in MeV, shape ``(voxels,)``.

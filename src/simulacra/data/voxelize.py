@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from ..errors import RangeError, ShapeError
 from ..random import Stream, uniform
 from .geometry import Geometry
+from .layers import GridLayer, Layer
 from .points import PointShowers
 from .showers import VoxelShowers
 
-__all__ = ["to_points", "voxelize"]
+__all__ = ["cells_of", "to_points", "voxelize"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -32,7 +33,8 @@ def voxelize(points: PointShowers, geometry: Geometry, *, tolerance: float = 0.5
     The layer is that whose depths :math:`z_\mathrm{min} \le z < z_\mathrm{max}` enclose the
     point, or the one of its layer number where the geometry's depths or its z are not known; the
     ring is :math:`r_k \le \sqrt{x^2 + y^2} < r_{k+1}`, the sector
-    :math:`\lfloor n_\alpha (\mathrm{atan2}(y, x) + \pi) / 2\pi \rfloor`. Sums run in float64 in
+    :math:`\lfloor n_\alpha (\mathrm{atan2}(y, x) + \pi) / 2\pi \rfloor`; rectangular cells are
+    :math:`x_i \le x < x_{i+1}, y_j \le y < y_{j+1}`. Sums run in float64 in
     the order of the points, so that the result has the same bits however the events are cut into
     pieces.
 
@@ -79,6 +81,20 @@ def voxelize(points: PointShowers, geometry: Geometry, *, tolerance: float = 0.5
             "unit, frame or order of the axes?"
         )
     return showers
+
+
+def cells_of(points: PointShowers, geometry: Geometry) -> IntArray:
+    """Return the voxel that each point lies in, ``(points,)``, or the number of voxels for none.
+
+    Args:
+        points: the showers, in mm.
+        geometry: the detector.
+
+    Raises:
+        ShapeError: if neither depths nor layer numbers say in which layer a point lies.
+        RangeError: if a position is not finite.
+    """
+    return _Cells(geometry, points)(points)
 
 
 def to_points(
@@ -128,15 +144,19 @@ def to_points(
 
 def _inside(where: Geometry, voxel: IntArray, share: FloatArray, *, area: bool) -> FloatArray:
     """Return x, y, z in mm at these shares of the cells' radius (or area), angle and depth."""
-    inner, outer, sectors = _walls(where)
     index = where.layer_index[voxel]
+    depths = np.array([(layer.z_min, layer.z_max) for layer in where.layers])[index]
+    top, bottom = _shrunk(depths[:, 0], depths[:, 1])
+    depth = top + share[:, 2] * (bottom - top)
+    if where.rectangular:
+        sides = [_shrunk(low[voxel], high[voxel]) for low, high in _sides(where)]
+        x, y = (low + s * (high - low) for (low, high), s in zip(sides, share.T, strict=False))
+        return np.column_stack([x, y, depth])
+    inner, outer, sectors = _walls(where)
     power = 2 if area else 1
     low, high = _shrunk(inner[voxel], outer[voxel])
     radius = (low**power + share[:, 0] * (high**power - low**power)) ** (1 / power)
     alpha = where.alpha[voxel] + (2 * share[:, 1] - 1) * (np.pi / sectors[index] - _MARGIN)
-    depths = np.array([(layer.z_min, layer.z_max) for layer in where.layers])[index]
-    top, bottom = _shrunk(depths[:, 0], depths[:, 1])
-    depth = top + share[:, 2] * (bottom - top)
     return np.column_stack([radius * np.cos(alpha), radius * np.sin(alpha), depth])
 
 
@@ -148,11 +168,27 @@ def _shrunk(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _walls(where: Geometry) -> tuple[FloatArray, FloatArray, IntArray]:
     """Return inner and outer radius of each voxel in mm and the sectors of each layer."""
-    edges = [np.asarray(layer.r_edges, np.float64) for layer in where.layers]
-    tiles = [layer.n_alpha for layer in where.layers]
+    rings = [layer for layer in where.layers if isinstance(layer, Layer)]
+    edges = [np.asarray(layer.r_edges, np.float64) for layer in rings]
+    tiles = [layer.n_alpha for layer in rings]
     inner = np.concatenate([np.tile(e[:-1], n) for e, n in zip(edges, tiles, strict=True)])
     outer = np.concatenate([np.tile(e[1:], n) for e, n in zip(edges, tiles, strict=True)])
     return inner, outer, np.array(tiles)
+
+
+def _sides(where: Geometry) -> list[tuple[FloatArray, FloatArray]]:
+    """Return where each cell begins and ends along x, and along y, in mm."""
+    grids = [layer for layer in where.layers if isinstance(layer, GridLayer)]
+    return [
+        (
+            np.concatenate([np.repeat(layer.x_edges[:-1], layer.shape[1]) for layer in grids]),
+            np.concatenate([np.repeat(layer.x_edges[1:], layer.shape[1]) for layer in grids]),
+        ),
+        (
+            np.concatenate([np.tile(layer.y_edges[:-1], layer.shape[0]) for layer in grids]),
+            np.concatenate([np.tile(layer.y_edges[1:], layer.shape[0]) for layer in grids]),
+        ),
+    ]
 
 
 def _summed(points: PointShowers, cells: _Cells) -> FloatArray:
@@ -194,15 +230,22 @@ class _Cells:
         if points.layer is not None:
             identities = [layer.identity for layer in geometry.layers]
             self._first, self._layer_of = _layer_by_number(identities)
-        edges = [np.asarray(layer.r_edges, np.float64) for layer in geometry.layers]
+        self._grids = [layer for layer in geometry.layers if isinstance(layer, GridLayer)]
+        self._starts = geometry.boundaries
+        rings = [layer for layer in geometry.layers if isinstance(layer, Layer)]
+        if rings:
+            self._prepare_rings(rings)
+
+    def _prepare_rings(self, rings: list[Layer]) -> None:
+        edges = [np.asarray(layer.r_edges, np.float64) for layer in rings]
         self._radius = _Finder(np.unique(np.concatenate(edges)))
         self._ring = np.full((len(edges) + 1, len(self._radius.edges) + 1), self.outside)
-        for number, (own, start) in enumerate(zip(edges, geometry.boundaries, strict=False)):
+        for number, (own, start) in enumerate(zip(edges, self._starts, strict=False)):
             ring = np.searchsorted(own, self._radius.edges, side="right") - 1
             inside = (ring >= 0) & (ring < len(own) - 1)
             self._ring[number, 1:][inside] = start + ring[inside]
-        self._sectors = np.array([*(layer.n_alpha for layer in geometry.layers), 1])
-        self._rings = np.array([*(layer.n_radius for layer in geometry.layers), 0])
+        self._sectors = np.array([*(layer.n_alpha for layer in rings), 1])
+        self._rings = np.array([*(layer.n_radius for layer in rings), 0])
         self._divided = bool((self._sectors > 1).any())
 
     def __call__(self, points: PointShowers) -> IntArray:
@@ -210,6 +253,8 @@ class _Cells:
         x = points.position[:, 0].astype(np.float64)
         y = points.position[:, 1].astype(np.float64)
         layer = self._layers(points)
+        if self._grids:
+            return self._cells_at(layer, x, y)
         radius = np.sqrt(x * x + y * y)
         cell: IntArray = np.take(self._ring, layer * self._ring.shape[1] + self._radius(radius))
         if self._divided:
@@ -222,6 +267,22 @@ class _Cells:
             sector *= np.take(self._rings, layer)
             cell += sector
             np.minimum(cell, self.outside, out=cell)
+        return cell
+
+    def _cells_at(self, layer: IntArray, x: FloatArray, y: FloatArray) -> IntArray:
+        """Return the rectangular cell at x and y of each point's layer."""
+        cell = np.full(len(layer), self.outside)
+        for number, grid in enumerate(self._grids):
+            here = np.flatnonzero(layer == number)
+            along = [
+                np.searchsorted(edges, place[here], side="right") - 1
+                for edges, place in ((grid.x_edges, x), (grid.y_edges, y))
+            ]
+            inside = np.logical_and.reduce(
+                [(i >= 0) & (i < n) for i, n in zip(along, grid.shape, strict=True)]
+            )
+            flat = self._starts[number] + along[0] * grid.shape[1] + along[1]
+            cell[here[inside]] = flat[inside]
         return cell
 
     def _layers(self, points: PointShowers) -> IntArray:

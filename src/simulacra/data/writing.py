@@ -27,7 +27,7 @@ def write_showers(
     path: Path | str,
     parts: VoxelShowers | Iterable[VoxelShowers],
     *,
-    format: str = "calochallenge",
+    format: str | None = None,
     attributes: Mapping[str, Any] | None = None,
     arrays: Mapping[str, NDArray[Any]] | None = None,
 ) -> int:
@@ -41,7 +41,8 @@ def write_showers(
         path: the file to write; a file that stands there is replaced at the end.
         parts: showers, or an iterable of showers of one geometry with the same conditions.
         format: name of the layout, see ``FORMATS``; ``points`` puts a point into the middle of
-            each voxel that has energy.
+            each voxel that has energy. By default ``cells`` for rectangular cells and
+            ``calochallenge`` for rings.
         attributes: further provenance (plain strings, numbers, lists); it overrides that of
             the first part.
         arrays: further numeric arrays to store beside the showers, by name (for example
@@ -58,11 +59,11 @@ def write_showers(
         FileFormatError: if the format is one that is only read.
         UnknownNameError: if the format is not known.
     """
-    layout = format_named(format)
     stream = iter([parts]) if isinstance(parts, VoxelShowers) else iter(parts)
     first = next((part for part in stream if len(part)), None)
     if first is None:
         raise RangeError(f"{path}: there are no showers to write; expected at least one.")
+    layout = format_named(format or ("cells" if first.geometry.rectangular else "calochallenge"))
     if isinstance(layout, PointFormat):
         if not isinstance(layout, Points):
             raise FileFormatError(f"{path}: the format {layout.name} is only read; write points.")

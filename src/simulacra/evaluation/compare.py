@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import VoxelShowers
+from ..data import GridLayer, Layer, VoxelShowers
 from ..workforce import Workforce
 from .metrics import BinnedEvents, Comparison, distances, separation
 from .observables import (
@@ -156,13 +156,18 @@ def mean_images(reference: Observed, generated: Observed) -> tuple[MeanImage, ..
     return tuple(
         MeanImage(
             layer=layer.identity,
-            r_edges=layer.r_edges,
-            n_alpha=layer.n_alpha,
-            reference=_rows(reference.images.mean[part].reshape(layer.n_alpha, -1)),
-            generated=_rows(generated.images.mean[part].reshape(layer.n_alpha, -1)),
+            **_edges(layer),
+            reference=_rows(reference.images.mean[part].reshape(layer.shape)),
+            generated=_rows(generated.images.mean[part].reshape(layer.shape)),
         )
         for layer, part in zip(geometry.layers, geometry.slices, strict=True)
     )
+
+
+def _edges(layer: Layer | GridLayer) -> dict[str, Any]:
+    if isinstance(layer, GridLayer):
+        return {"r_edges": (), "n_alpha": 0, "x_edges": layer.x_edges, "y_edges": layer.y_edges}
+    return {"r_edges": layer.r_edges, "n_alpha": layer.n_alpha}
 
 
 def example_showers(

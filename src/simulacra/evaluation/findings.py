@@ -282,7 +282,7 @@ def _turned_layers(truth: ShowerObservables, ours: ShowerObservables) -> Iterato
     """
     angular = list(angular_layers(truth.geometry))
     identities = [truth.geometry.layers[i].identity for i in angular]
-    left = list(range(len(angular)))
+    left = [k for k, i in enumerate(angular) if len(truth.geometry.layers[i].sees) == 2]
     while len(left) > 1:
         angles = [_angles(o, angular, left) for o in (truth, ours)]
         turned = np.angle(np.exp(1j * (angles[1][0] - angles[0][0])))
@@ -328,10 +328,8 @@ def _reversed_radii(reference: Observed, generated: Observed) -> Iterator[Findin
     for layer, part in zip(geometry.layers, geometry.slices, strict=True):
         rings, noises = [], []
         for o in (reference, generated):
-            mean = o.images.mean[part].reshape(layer.n_alpha, -1)
-            variance = o.images.mean_variance[part].reshape(layer.n_alpha, -1)
-            rings.append(mean.sum(axis=0))
-            noises.append(variance.sum(axis=0))
+            rings.append(layer.ring_sums(o.images.mean[part]))
+            noises.append(layer.ring_sums(o.images.mean_variance[part]))
         truth, ours = rings
         if len(truth) < 2 or not truth.sum() > 0:
             continue

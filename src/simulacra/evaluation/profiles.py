@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data import Geometry
 from .averages import weighted_mean
 from .correlation import correlation_score, layer_correlation
 from .observables import Observable, ShowerObservables, ring_edges, shower_observables
@@ -115,10 +116,10 @@ def _radial(reference: ShowerObservables, generated: ShowerObservables) -> Profi
     )
     if len({layer.r_edges for layer in reference.geometry.layers}) > 1:
         note += "; the energy of a ring is spread evenly over its radii"
-    a, b = (
-        _per_area(ring_edges(o.geometry), o.ring_energy, o.weights) for o in (reference, generated)
-    )
-    return _rings("radial", "in all layers", ring_edges(reference.geometry), a, b, note)
+    detector = reference.geometry
+    edges = ring_edges(detector)
+    a, b = (_by_radius(detector, edges, o.ring_energy, o.weights) for o in (reference, generated))
+    return _rings("radial", "in all layers", detector, edges, a, b, note)
 
 
 def _radial_in_layers(reference: ShowerObservables, generated: ShowerObservables) -> list[Profile]:
@@ -131,24 +132,33 @@ def _radial_in_layers(reference: ShowerObservables, generated: ShowerObservables
         own = slice(first, first + layer.n_radius)
         first = own.stop
         a, b = (
-            _per_area(edges, o.layer_ring_energy[:, own], o.weights) for o in (reference, generated)
+            _by_radius(o.geometry, edges, o.layer_ring_energy[:, own], o.weights)
+            for o in (reference, generated)
         )
         names = {f"centre_r/{number}": "mean radius", f"width_r/{number}": "width"}
         note = _moments(reference, generated, names)
-        found.append(_rings(f"radial/{number}", f"in layer {number}", edges, a, b, note))
+        where = f"in layer {number}"
+        found.append(_rings(f"radial/{number}", where, reference.geometry, edges, a, b, note))
     return found
 
 
-def _per_area(edges: FloatArray, rings: Array, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return mean energy per area of each ring in MeV/mm^2, and its error."""
+def _by_radius(
+    detector: Geometry, edges: FloatArray, rings: Array, weight: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return mean energy per area of each ring in MeV/mm^2, and its error.
+
+    Rings of rectangular cells cover no simple area, and none where a layer sees one direction only;
+    their energy is divided by their width, in MeV/mm.
+    """
     mean, error = weighted_mean(rings, weight)
-    area = np.pi * np.diff(edges**2)
-    return mean / area, error / area
+    size = np.diff(edges) if detector.rectangular else np.pi * np.diff(edges**2)
+    return mean / size, error / size
 
 
 def _rings(
     name: str,
     where: str,
+    detector: Geometry,
     edges: FloatArray,
     reference: tuple[FloatArray, FloatArray],
     generated: tuple[FloatArray, FloatArray],
@@ -156,9 +166,9 @@ def _rings(
 ) -> Profile:
     return Profile(
         name=name,
-        label=f"mean energy per area {where}",
-        unit="MeV/mm$^2$",
-        x_label="radius",
+        label=f"mean energy per {'distance' if detector.rectangular else 'area'} {where}",
+        unit="MeV/mm" if detector.rectangular else "MeV/mm$^2$",
+        x_label="distance of the cell's centre" if detector.rectangular else "radius",
         x_unit="mm",
         edges=_numbers(edges),
         reference=_numbers(reference[0]),

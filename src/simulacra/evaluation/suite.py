@@ -100,8 +100,7 @@ class Suite(Config):
                 f'suite "{self.name}" is for the detector "{self.geometry}", the files are of '
                 f'"{detector.name}"; choose the suite "calochallenge", which fits any detector.'
             )
-        shapes = {(layer.n_alpha, layer.r_edges) for layer in detector.layers}
-        if len(shapes) == 1:
+        if detector.regular:
             return self
         kept = [task for task in self.classifiers if task.inputs != "resnet"]
         return self.model_copy(update={"classifiers": tuple(kept)})

@@ -247,14 +247,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class MeanImage:
-    """Mean shower in one layer, for a polar image.
+    """Mean shower in one layer, for a polar image, or one of rectangular cells.
 
     Args:
         layer: the layer's number in its own detector.
-        r_edges: radial edges in mm, shape ``(n_radius + 1,)``.
-        n_alpha: number of sectors; the first one starts at -pi.
-        reference: mean energy per voxel in MeV, shape ``(n_alpha, n_radius)``.
+        r_edges: radial edges in mm, shape ``(n_radius + 1,)``; empty for cells.
+        n_alpha: number of sectors; the first one starts at -pi; 0 for cells.
+        reference: mean energy per voxel in MeV, shape ``(n_alpha, n_radius)`` or ``(n_x, n_y)``.
         generated: the same for the generated showers.
+        x_edges: edges of cells along x in mm, shape ``(n_x + 1,)``; empty for rings.
+        y_edges: edges of cells along y in mm, shape ``(n_y + 1,)``; empty for rings.
     """
 
     layer: int
@@ -262,6 +264,8 @@ class MeanImage:
     n_alpha: int
     reference: tuple[Numbers, ...]
     generated: tuple[Numbers, ...]
+    x_edges: Numbers = ()
+    y_edges: Numbers = ()
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,14 @@ from .flow import Flow
 from .flow_matching import FlowMatching, FlowMatchingConfig
 from .halves import Half
 from .inverse_autoregressive_flow import InverseAutoregressiveFlow, InverseAutoregressiveFlowConfig
-from .kit import NetworkKit, RingKit, VectorKit
+from .kit import GridKit, NetworkKit, RingKit, VectorKit
 from .likeness_gan import LikenessGan, LikenessGanConfig
 from .mean_flow import MeanFlow, MeanFlowConfig
 from .model import GenerativeModel, HasDensity, initialised
+from .point_cascade import PointCascade, PointCascadeConfig
+from .point_flow import PointFlow, PointFlowConfig
 from .quantised import VectorQuantised, VectorQuantisedConfig
+from .showers import ShowerModelConfig, shower_model
 from .tiles import Drawing, draw
 from .wasserstein import WassersteinGan, WassersteinGanConfig
 
@@ -37,6 +40,7 @@ __all__ = [
     "FlowMatching",
     "FlowMatchingConfig",
     "GenerativeModel",
+    "GridKit",
     "Half",
     "HasDensity",
     "InverseAutoregressiveFlow",
@@ -46,9 +50,14 @@ __all__ = [
     "MeanFlow",
     "MeanFlowConfig",
     "NetworkKit",
+    "PointCascade",
+    "PointCascadeConfig",
+    "PointFlow",
+    "PointFlowConfig",
     "RingKit",
     "ShowerCascade",
     "ShowerLayout",
+    "ShowerModelConfig",
     "VariationalAutoencoder",
     "VariationalAutoencoderConfig",
     "VectorKit",
@@ -60,4 +69,5 @@ __all__ = [
     "draw",
     "initialised",
     "require_device",
+    "shower_model",
 ]

@@ -58,7 +58,8 @@ class CaloGan(GenerativeModel):
 
     Not as there: no normalisation over the batch in the generator, because a shower must not
     depend on its neighbours; voxels enter the networks as :math:`\ln(1 + e / e_0)`; the layers of
-    any detector of rings. Energies come out as they are: layers are not scaled to a total.
+    any detector of rings or rectangular cells. Energies come out as they are: layers are not
+    scaled to a total.
 
     Args:
         config: sizes and weights.
@@ -73,14 +74,15 @@ class CaloGan(GenerativeModel):
         super().__init__()
         self.config, self.threshold = config, layout.threshold
         self.unit = config.unit * layout.threshold
-        self.noise_size, conditions = config.noise, len(layout.conditions)
-        shapes = [(n_alpha, n_radius) for n_radius, n_alpha in layout.rings]
+        self.incident = layout.incident
+        self.noise_size, conditions = config.noise, layout.incident.size
+        shapes = list(layout.images)
         self.scale = Standardize(conditions)
         self.generator = _Streams(config.noise + conditions, shapes, config.channels)
         self.critic = _Critic(shapes, conditions, config)
 
     def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
-        self.scale.fit(_with_log(condition), condition[:, 0].log(), weight)
+        self.scale.fit(self.incident(condition), condition[:, 0].log(), weight)
         return self
 
     def encode(self, x: Tensor, condition: Tensor) -> Tensor:
@@ -110,7 +112,7 @@ class CaloGan(GenerativeModel):
         return torch.where(voxels.expm1() * self.unit >= self.threshold, voxels, 0.0)
 
     def _scaled(self, condition: Tensor) -> Tensor:
-        scaled: Tensor = self.scale(_with_log(condition), condition[:, 0])
+        scaled: Tensor = self.scale(self.incident(condition), condition[:, 0])
         return scaled
 
 
@@ -166,10 +168,6 @@ class _Critic(nn.Module):
         alike = [self.alike(h), self.alike_summary(summary)]
         out: Tensor = self.judge(torch.cat([h, summary, given, *alike], dim=1))
         return out[:, 0]
-
-
-def _with_log(condition: Tensor) -> Tensor:
-    return torch.cat([condition[:, :1].log(), condition[:, 1:]], dim=1)
 
 
 _SMALL, _FAR = 1e-4, 10.0

@@ -12,11 +12,11 @@ from torch import Tensor
 from ..batch import Batch, Draws
 from ..config import Config
 from ..errors import ConfigError
-from ..preprocess import ShowerScores, Standardize
+from ..preprocess import IncidentParticle, ShowerScores, Standardize
 from ..random import Stream
 from .families import FamilyConfig, build_family
 from .flow_matching import FlowMatchingConfig
-from .kit import RingKit, VectorKit
+from .kit import GridKit, NetworkKit, RingKit, VectorKit
 from .model import GenerativeModel, Student
 
 __all__ = ["CascadeConfig", "ShowerCascade", "ShowerLayout"]
@@ -27,19 +27,35 @@ class ShowerLayout:
     """What a generator of showers must know of its detector, as plain numbers.
 
     Args:
-        rings: ``(radial bins, sectors)`` of each layer, in the flat order of the voxels.
+        rings: ``(radial bins, sectors)`` of each layer, in the flat order of the voxels; empty for
+            rectangular cells.
         threshold: readout threshold in MeV.
         conditions: names of the conditions; the first is the incident energy in MeV.
+        cells: ``(cells along x, cells along y)`` of each layer, in the flat order of the voxels;
+            empty for rings.
+        particles: numbers of the Particle Data Group that the condition ``pdg`` can have.
     """
 
     rings: tuple[tuple[int, int], ...]
     threshold: float
     conditions: tuple[str, ...] = ("incident_energy",)
+    cells: tuple[tuple[int, int], ...] = ()
+    particles: tuple[int, ...] = ()
+
+    @property
+    def images(self) -> tuple[tuple[int, int], ...]:
+        """Shape of each layer in the flat order: ``(sectors, radial bins)`` or ``(x, y)``."""
+        return self.cells or tuple((n_alpha, n_radius) for n_radius, n_alpha in self.rings)
 
     @property
     def voxels(self) -> int:
         """Number of voxels."""
-        return sum(n_radius * n_alpha for n_radius, n_alpha in self.rings)
+        return sum(a * b for a, b in self.images)
+
+    @property
+    def incident(self) -> IncidentParticle:
+        """How the conditions become numbers for networks."""
+        return IncidentParticle(self.conditions, self.particles)
 
 
 class CascadeConfig(Config):
@@ -47,8 +63,10 @@ class CascadeConfig(Config):
 
     Args:
         equivariant: showers look the same from every sector (a particle along the axis); False
-            where an angle, a position or the detector singles out a direction.
-        channels: channels of the ring network.
+            where an angle, a position or the detector singles out a direction, and for rectangular
+            cells.
+        patch: cells that a patch of a layer of rectangular cells has at most; no part for rings.
+        channels: channels of the ring network, or numbers that describe a patch.
         blocks: its residual blocks.
         width: size of its embedding of time and condition.
         energy_width: hidden size of the network for layer energies.
@@ -59,6 +77,7 @@ class CascadeConfig(Config):
     """
 
     equivariant: bool = True
+    patch: int = Field(default=12, ge=1)
     channels: int = Field(default=128, ge=1)
     blocks: int = Field(default=5, ge=1)
     width: int = Field(default=256, ge=2)
@@ -77,7 +96,8 @@ class ShowerCascade(Student, GenerativeModel):
     Both factors are learned on scores (:class:`~simulacra.preprocess.ShowerScores`), trained
     together and independent of each other. After L. Favaro, A. Ore, S. Palacios Schweitzer,
     T. Plehn, "CaloDREAM: detector response emulation via attentive flow matching", 2024,
-    arXiv:2405.09629, with a network on the circle in place of attention.
+    arXiv:2405.09629, with a network on the circle, or one that mixes patches of rectangular cells,
+    in place of attention.
 
     Args:
         config: sizes and solvers.
@@ -87,35 +107,31 @@ class ShowerCascade(Student, GenerativeModel):
         x: voxel energies, ``(events, voxels)``, MeV.
         condition: ``(events, conditions)``; the first column is the incident energy in MeV, others
             in MeV, mm or rad.
+
+    Raises:
+        ConfigError: if a symmetric model of rectangular cells is asked for.
     """
 
     def __init__(self, config: CascadeConfig, layout: ShowerLayout) -> None:
         super().__init__()
-        layers, conditions = len(layout.rings), len(layout.conditions)
-        self.layout = layout
+        layers, conditions = len(layout.images), layout.incident.size
+        self.layout, self.incident = layout, layout.incident
         self.layers = layers
         self._constants_known = False
         self._teacher: list[ShowerCascade] = []
         self.shape_weight = config.shape_weight
-        self.scores = ShowerScores(layout.rings, layout.threshold, by_ring=config.equivariant)
+        sizes = [(columns, rows) for rows, columns in layout.images]
+        self.scores = ShowerScores(sizes, layout.threshold, by_ring=config.equivariant)
         self.scale = Standardize(conditions)
         plain = VectorKit(layers, conditions, config.energy_width, config.energy_blocks)
-        rings = RingKit(
-            layout.rings,
-            conditions + layers,
-            channels=config.channels,
-            blocks=config.blocks,
-            width=config.width,
-            equivariant=config.equivariant,
-        )
         self.energy = build_family(config.energy, plain)
-        self.shape = build_family(config.shape, rings)
+        self.shape = build_family(config.shape, _kit(config, layout, conditions + layers))
         self.noise_size = self.energy.noise_size + self.shape.noise_size
 
     def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
         if self._constants_known:
             return self
-        self.scale.fit(_with_log(condition), condition[:, 0].log(), weight)
+        self.scale.fit(self.incident(condition), condition[:, 0].log(), weight)
         noise = draws.normal(self.layers, Stream.EMPTY_VOXELS)
         self.scores.fit(x, condition[:, 0], noise, weight)
         return self
@@ -217,12 +233,35 @@ class ShowerCascade(Student, GenerativeModel):
         return layers, self.shape.draw(torch.cat([scaled, layers], dim=1), second)
 
     def _scaled(self, condition: Tensor) -> Tensor:
-        scaled: Tensor = self.scale(_with_log(condition), condition[:, 0])
+        scaled: Tensor = self.scale(self.incident(condition), condition[:, 0])
         return scaled
 
 
-def _with_log(condition: Tensor) -> Tensor:
-    return torch.cat([condition[:, :1].log(), condition[:, 1:]], dim=1)
+def _kit(config: CascadeConfig, layout: ShowerLayout, conditions: int) -> NetworkKit:
+    """Return the networks for the voxels' scores."""
+    if not layout.cells:
+        return RingKit(
+            layout.rings,
+            conditions,
+            channels=config.channels,
+            blocks=config.blocks,
+            width=config.width,
+            equivariant=config.equivariant,
+        )
+    if config.equivariant:
+        raise ConfigError(
+            "model.equivariant: the detector has rectangular cells, which no rotation maps to "
+            "themselves; expected model.equivariant=false, as in the recipes showers and "
+            "three-layer."
+        )
+    return GridKit(
+        layout.cells,
+        conditions,
+        patch=config.patch,
+        channels=config.channels,
+        blocks=config.blocks,
+        width=config.width,
+    )
 
 
 def _shapes(model: GenerativeModel) -> dict[str, tuple[int, ...]]:

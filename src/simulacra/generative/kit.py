@@ -7,10 +7,22 @@ from typing import Any, Protocol, Self
 
 from torch import nn
 
-from ..nets import ResidualNetwork, RingCritic, RingMap, RingNetwork, VectorCritic, VectorMap
+from ..nets import (
+    PatchCritic,
+    Patches,
+    PatchMap,
+    PatchNetwork,
+    ResidualNetwork,
+    RingCritic,
+    RingMap,
+    RingNetwork,
+    VectorCritic,
+    VectorMap,
+    patch_shape,
+)
 from .halves import Half, halves_of_rings, halves_of_vector
 
-__all__ = ["NetworkKit", "RingKit", "VectorKit"]
+__all__ = ["GridKit", "NetworkKit", "RingKit", "VectorKit"]
 
 
 class NetworkKit(Protocol):
@@ -229,3 +241,76 @@ class RingKit:
                 start += len(places)
             turns.append(order)
         return turns
+
+
+@dataclass(frozen=True)
+class GridKit:
+    """Networks for numbers that sit in rectangular cells, in layers of different grids.
+
+    Args:
+        images: ``(cells along x, cells along y)`` of each layer, in the flat order of the vector.
+        conditions: size of the condition.
+        patch: cells that a patch has at most, which networks see as one.
+        channels: numbers by which a patch is described.
+        blocks: blocks of a field that mix patches.
+        width: size of the embedding of time and condition, and of plain networks.
+    """
+
+    images: tuple[tuple[int, int], ...]
+    conditions: int
+    patch: int = 12
+    channels: int = 64
+    blocks: int = 4
+    width: int = 192
+
+    @property
+    def features(self) -> int:
+        """Number of cells."""
+        return sum(a * b for a, b in self.images)
+
+    @property
+    def patches(self) -> Patches:
+        """How the vector splits; in a code (see :meth:`latent`) every place is a patch."""
+        return Patches(self.images, [patch_shape(image, self.patch) for image in self.images])
+
+    def field(self, further: int = 0) -> nn.Module:
+        """Make a network of mixed patches, see :class:`~simulacra.nets.PatchNetwork`."""
+        return PatchNetwork(self.patches, self.conditions + further, **self._sizes)
+
+    def latent(self, local: int, whole: int) -> GridKit:
+        """Return the kit of a code with ``local`` numbers for every patch."""
+        places = ((1, local),) * self.patches.number
+        images = (*places, (1, whole)) if whole else places
+        return replace(self, images=images, patch=max(local, whole))
+
+    def map(self, target: GridKit, *, outputs: int = 1, zero: bool = True) -> nn.Module:
+        """Make a map of mixed patches, see :class:`~simulacra.nets.PatchMap`."""
+        return PatchMap(
+            self.patches,
+            target.patches,
+            self.conditions,
+            outputs=outputs,
+            zero=zero,
+            **self._sizes,
+        )
+
+    def critic(self) -> nn.Module:
+        """Make a critic of mixed patches, see :class:`~simulacra.nets.PatchCritic`."""
+        return PatchCritic(self.patches, self.conditions, **self._sizes)
+
+    def halves(self, number: int) -> list[Half]:
+        """Split at random, see :mod:`simulacra.generative.halves`."""
+        return halves_of_vector(self.features, number)
+
+    def conditioner(self, half: Half, *, outputs: int, blocks: int) -> nn.Module:
+        """Make a residual perceptron between the halves."""
+        plain = VectorKit(self.features, self.conditions, self.width)
+        return plain.conditioner(half, outputs=outputs, blocks=blocks)
+
+    def turns(self) -> list[list[int]]:
+        """Return the identity: no symmetry is assumed."""
+        return [list(range(self.features))]
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return {"channels": self.channels, "blocks": self.blocks, "width": self.width}

@@ -14,7 +14,7 @@ from ..batch import Batch, Draws
 from ..config import Config
 from ..errors import ShapeError
 from ..nets import ShuffleCritic, ShuffleGenerator, rectified
-from ..preprocess import Standardize
+from ..preprocess import IncidentParticle, Standardize
 from ..random import Stream
 from .model import GenerativeModel
 
@@ -64,6 +64,7 @@ class LikenessGan(GenerativeModel):
         rows: readout layers.
         cells: cells of each, a multiple of the product of the factors.
         conditions: names of the conditions; the first is the incident energy.
+        particles: numbers of the Particle Data Group that the condition ``pdg`` can have.
 
     Shapes:
         x: cell energies, ``(events, rows * cells)``, MeV.
@@ -75,13 +76,19 @@ class LikenessGan(GenerativeModel):
     """
 
     def __init__(
-        self, config: LikenessGanConfig, rows: int, cells: int, conditions: tuple[str, ...]
+        self,
+        config: LikenessGanConfig,
+        rows: int,
+        cells: int,
+        conditions: tuple[str, ...],
+        particles: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         if not conditions:
             raise ShapeError("likeness gan: expected the incident energy as first condition.")
         self.config, self.shape = config, (rows, cells)
-        self.noise_size, size = config.noise, len(conditions)
+        self.incident = IncidentParticle(conditions, particles)
+        self.noise_size, size = config.noise, self.incident.size
         self.scale = Standardize(size)
         channels, factors = config.channels, config.factors
         self.generator = ShuffleGenerator(
@@ -90,7 +97,7 @@ class LikenessGan(GenerativeModel):
         self.critic = ShuffleCritic(size, rows, cells, channels=channels, factors=factors)
 
     def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
-        self.scale.fit(_with_log(condition), condition[:, 0].log(), weight)
+        self.scale.fit(self.incident(condition), condition[:, 0].log(), weight)
         return self
 
     def encode(self, x: Tensor, condition: Tensor) -> Tensor:
@@ -115,9 +122,5 @@ class LikenessGan(GenerativeModel):
         return rectified(images)
 
     def _scaled(self, condition: Tensor) -> Tensor:
-        scaled: Tensor = self.scale(_with_log(condition), condition[:, 0])
+        scaled: Tensor = self.scale(self.incident(condition), condition[:, 0])
         return scaled
-
-
-def _with_log(condition: Tensor) -> Tensor:
-    return torch.cat([condition[:, :1].log(), condition[:, 1:]], dim=1)

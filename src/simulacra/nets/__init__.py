@@ -6,10 +6,13 @@ from .inherit import start_from
 from .local import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures, rectified
 from .masked import MaskedNetwork, Unrolled
 from .mlp import MLP
+from .patch_mixer import PatchCritic, PatchMap, PatchNetwork
+from .patches import Patches, patch_shape
 from .pixel_shuffle import ShuffleCritic, ShuffleGenerator, shuffled, unshuffled
 from .residual import ResidualNetwork
 from .resnet3d import ResNet3d
 from .ring_map import RingCritic, RingMap
+from .ring_set import RingPoints, RingSetNetwork
 from .splines import bend, bend_parameters, rational_quadratic
 from .token_transformer import TokenTransformer
 from .vector_map import VectorCritic, VectorMap
@@ -22,11 +25,17 @@ __all__ = [
     "LocallyConnected",
     "MaskedNetwork",
     "MinibatchFeatures",
+    "PatchCritic",
+    "PatchMap",
+    "PatchNetwork",
+    "Patches",
     "ResNet3d",
     "ResidualNetwork",
     "RingCritic",
     "RingMap",
     "RingNetwork",
+    "RingPoints",
+    "RingSetNetwork",
     "ShuffleCritic",
     "ShuffleGenerator",
     "TokenTransformer",
@@ -35,6 +44,7 @@ __all__ = [
     "VectorMap",
     "bend",
     "bend_parameters",
+    "patch_shape",
     "rational_quadratic",
     "rectified",
     "shuffled",

@@ -1,17 +1,26 @@
 """Step 2, preprocessing: invertible maps between physics space and network space."""
 
 from .bijection import Bijection, Chain, Log, Logit, Standardize
+from .counts import CountScores
 from .energy import LayerRatios
 from .gaussian import Gaussianize
-from .showers import ShowerScores
+from .incident import IncidentParticle
+from .points import PointPlaces, PointScores
+from .showers import ShowerScores, filled_layers, scaled_to_layers
 
 __all__ = [
     "Bijection",
     "Chain",
+    "CountScores",
     "Gaussianize",
+    "IncidentParticle",
     "LayerRatios",
     "Log",
     "Logit",
+    "PointPlaces",
+    "PointScores",
     "ShowerScores",
     "Standardize",
+    "filled_layers",
+    "scaled_to_layers",
 ]

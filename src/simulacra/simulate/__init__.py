@@ -5,7 +5,6 @@ from .calorimeter import BuiltIn, Calorimeter, Cells, Grid, Ring, Rings, Slab, S
 from .collisions import EVENT_SIMULATIONS, EventSimulation, event_simulation, make
 from .detectors import Detector, respond
 from .event_run import SimulatedEvents, simulate_events_to_file
-from .grids import holds_cells, merge_cells
 from .jets import JetDefinition, find_constituents, find_jets
 from .kernels import Kernels
 from .presets import PRESETS, preset
@@ -49,9 +48,7 @@ __all__ = [
     "find_constituents",
     "find_jets",
     "find_tables",
-    "holds_cells",
     "make",
-    "merge_cells",
     "preset",
     "respond",
     "scale_band",

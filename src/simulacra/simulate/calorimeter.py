@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..config import Config
-from ..data import Geometry, Layer, geometry
+from ..data import Geometry, GridLayer, Layer, geometry
 from ..errors import RangeError
 
 __all__ = ["BuiltIn", "Calorimeter", "Cells", "Grid", "Ring", "Rings", "Slab", "Stack"]
@@ -211,16 +211,20 @@ class Calorimeter(Config):
         """Depths in mm between the readout layers, from 0, shape ``(layers + 1,)``."""
         return tuple(accumulate((layer.depth for layer in self.layers), initial=0.0))
 
-    def geometry(self, particle: str = "", pdg: int = 0) -> Geometry | None:
-        """Return the voxels as files describe them, at their depths; None for a grid.
+    def geometry(self, particle: str = "", pdg: int = 0) -> Geometry:
+        """Return the voxels as files describe them, at their depths.
 
         Args:
             particle: name of the particle, for people.
             pdg: its number; 0 if there are several.
         """
-        if isinstance(self.readout, Grid):
-            return None
         edges = self.layer_edges
+        if isinstance(self.readout, Grid):
+            cells = tuple(
+                GridLayer.square(i, c.n_x, c.n_y, self.readout.width, edges[i], edges[i + 1])
+                for i, c in enumerate(self.readout.layers * self.readout.repeat)
+            )
+            return Geometry(self.name, particle, pdg, cells, self.readout.threshold)
         if isinstance(self.readout, BuiltIn):
             known = geometry(self.readout.geometry)
             return known.with_depths(edges[:-1], edges[1:])

@@ -117,6 +117,7 @@ def calogan() -> Setup:
                 ),
                 width=480.0,
                 sampling_fraction=MEASURED["calogan"],
+                threshold=0.01,
             ),
         ),
         beam=Beam(
@@ -164,6 +165,7 @@ def ams02_ecal() -> Setup:
                 layers=(*(along_x, along_x, along_y, along_y) * 4, along_x, along_x),
                 width=648.0,
                 sampling_fraction=MEASURED["ams02-ecal"],
+                threshold=1.0,
             ),
         ),
         beam=Beam(

@@ -28,11 +28,9 @@ from ..execute import Shard, require_writable
 from ..random import NOISE_LAW
 from ..workforce import Workforce, workforce
 from .beam import PARTICLES, draw_energies
-from .grids import CellShowers, write_cells
 from .pieces import Pieces, Totals, cut
 from .setup import Setup
 from .tables import Tables, find_tables
-from .voxels import Voxels
 from .workers import Work, last_words, local_pool, measure_sampling_fraction, simulate_piece
 
 __all__ = ["APPROXIMATE", "Simulated", "simulate_to_file"]
@@ -282,15 +280,8 @@ def _assemble(
     path: Path, run: _Run, pieces: list[range], done: Pieces, attributes: dict[str, Any]
 ) -> None:
     """Write the final file from the finished pieces, one after the other."""
-    beam, calorimeter = run.setup.beam, run.setup.calorimeter
+    calorimeter = run.setup.calorimeter
     where = calorimeter.geometry(attributes["particle"], attributes.get("pdg", 0))
-    if where is None:
-        cells = (
-            CellShowers(energies, primaries.energy, primaries.varying(beam))
-            for energies, primaries in map(done.read, pieces)
-        )
-        write_cells(path, Voxels.of(calorimeter), cells, attributes=attributes)
-        return
     write_showers(path, _voxel_showers(run, pieces, done, where), attributes=attributes)
 
 

@@ -7,6 +7,7 @@ import h5py
 from ...errors import FileFormatError, UnknownNameError
 from .calochallenge import CaloChallenge
 from .caloclouds import CaloClouds
+from .cells import Cells
 from .contract import Content, Format, Rows
 from .guard import plain
 from .lemurs import Lemurs
@@ -17,6 +18,7 @@ from .sparse import Sparse
 __all__ = [
     "FORMATS",
     "POINT_FORMATS",
+    "Cells",
     "Content",
     "Format",
     "PointFormat",
@@ -25,7 +27,11 @@ __all__ = [
     "recognise",
 ]
 
-FORMATS: dict[str, Format] = {known.name: known for known in (CaloChallenge(), Lemurs(), Sparse())}
+_CELLS = Cells()
+
+FORMATS: dict[str, Format] = {
+    known.name: known for known in (CaloChallenge(), _CELLS, Lemurs(), Sparse())
+}
 """Every format of voxels by its name on the command line."""
 
 POINT_FORMATS: dict[str, PointFormat] = {
@@ -54,7 +60,8 @@ def recognise(file: h5py.File) -> Format | PointFormat:
         FileFormatError: naming the keys that are missing and those that are there.
     """
     keys = set(file)
-    _refuse_cells(file, keys)
+    if _CELLS.recognises(file):
+        return _CELLS
     for known in _ALL.values():
         if known.required <= keys:
             return known
@@ -65,14 +72,3 @@ def recognise(file: h5py.File) -> Format | PointFormat:
         f"{file.filename}: {missing} missing for the format {closest.name} "
         f"({closest.description}); the file has: {there}."
     )
-
-
-def _refuse_cells(file: h5py.File, keys: set[str]) -> None:
-    """Say what rectangular cells are, which no format here reads."""
-    showers = file.get("showers", getclass=True) is h5py.Dataset and file["showers"].ndim == 3
-    if {"incident_energies", "layer_0"} <= keys or ("incident_energies" in keys and showers):
-        raise FileFormatError(
-            f"{file.filename}: expected showers of shape (events, voxels) in rings around an axis, "
-            "found rectangular cells (layer_0, ..., or three axes in showers), as `simulacra "
-            "simulate` writes them for a grid; training and judging do not read cells yet."
-        )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Geometry, Layer, geometry
+from ...data import Geometry, GridLayer, Layer, geometry
 from .observable import Observable, log_bins
 from .physics import PHYSICS_FAMILIES, physics_observables
 from .showers import ShowerObservables, angular_layers
@@ -99,6 +99,7 @@ def shower_observables(detector: Geometry) -> tuple[Observable, ...]:
         found += [
             _in_layer(detector.layers[p], family, column, challenge)
             for column, p in enumerate(positions)
+            if family not in _ANGULAR or family.partition("_")[2] in detector.layers[p].sees
         ]
     return (*found, *physics_observables(detector))
 
@@ -180,7 +181,7 @@ def _gev(mev: float) -> str:
     return f"{mev / 1e6:.3g} TeV" if mev >= 1e6 else f"{mev / 1e3:.3g} GeV"
 
 
-def _in_layer(layer: Layer, family: str, column: int, challenge: str) -> Observable:
+def _in_layer(layer: Layer | GridLayer, family: str, column: int, challenge: str) -> Observable:
     kind = _FAMILIES[family]
     return Observable(
         name=f"{family}/{layer.identity}",
@@ -197,7 +198,7 @@ def _in_layer(layer: Layer, family: str, column: int, challenge: str) -> Observa
 
 
 def _bins(
-    layer: Layer, family: str, challenge: str, largest: float, threshold: float
+    layer: Layer | GridLayer, family: str, challenge: str, largest: float, threshold: float
 ) -> FloatArray:
     if family == "layer_energy":
         return log_bins(largest, threshold, 40)
@@ -207,7 +208,7 @@ def _bins(
     return np.linspace(low, high, 101)
 
 
-def _range(layer: Layer, family: str, challenge: str) -> tuple[float, float]:
+def _range(layer: Layer | GridLayer, family: str, challenge: str) -> tuple[float, float]:
     """Return the challenge's range of a centre or width in mm."""
     if challenge == "irregular":
         deep = layer.identity in (12, 13, 14)

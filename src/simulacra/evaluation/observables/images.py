@@ -114,7 +114,7 @@ def _ring_hits(geometry: Geometry, filled: NDArray[np.bool_]) -> FloatArray:
     """Return the number of filled voxels of each ring, shape ``(events, rings)``."""
     flags = filled.view(np.uint8)
     found = [
-        flags[:, part].reshape(len(flags), layer.n_alpha, -1).sum(axis=1, dtype=np.uint16)
+        layer.ring_sums(flags[:, part])
         for layer, part in zip(geometry.layers, geometry.slices, strict=True)
     ]
     return np.concatenate(found, axis=1).astype(np.float64)

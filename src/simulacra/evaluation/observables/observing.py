@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Geometry, Layer, VoxelShowers
+from ...data import Geometry, GridLayer, Layer, VoxelShowers
 from .products import steady_product
 from .showers import (
     EPSILON,
@@ -79,7 +79,7 @@ class _Block:
 
     part: slice
     layers: int
-    layer: Layer
+    layer: Layer | GridLayer
     coordinates: FloatArray
     rings: NDArray[np.float32]
 
@@ -104,14 +104,14 @@ def _blocks(geometry: Geometry) -> tuple[_Block, ...]:
 
 def _each_block(geometry: Geometry) -> Iterator[_Block]:
     first = 0
-    for _, same in groupby(geometry.layers, lambda layer: (layer.r_edges, layer.n_alpha)):
+    for _, same in groupby(geometry.layers, lambda layer: layer.cells):
         layers = list(same)
         layer, boundaries = layers[0], geometry.boundaries
         part = slice(int(boundaries[first]), int(boundaries[first + len(layers)]))
         one = slice(part.start, part.start + layer.voxels)
         r, alpha = geometry.radius[one], geometry.alpha[one]
-        rings = np.tile(np.eye(layer.n_radius), (layer.n_alpha, 1))
-        if layer.n_alpha > 1:
+        rings = np.eye(layer.n_radius)[layer.ring]
+        if layer.sees:
             coordinates = np.column_stack([r, geometry.eta[one], geometry.phi[one]])
             rings = np.column_stack([rings, np.cos(alpha), np.sin(alpha)])
         else:
@@ -205,7 +205,7 @@ def _rings(
     for block in blocks:
         sums = steady_product(block.rows(single), block.rings)
         rings.append(sums[:, : block.layer.n_radius].reshape(len(kept), -1))
-        if block.layer.n_alpha > 1:
+        if block.layer.sees:
             angles.append(sums[:, block.layer.n_radius :].reshape(len(kept), block.layers, 2))
     energy = layer_energy[:, angular_layers(geometry)] + EPSILON
     harmonic = np.concatenate(angles, axis=1) / energy[..., None]

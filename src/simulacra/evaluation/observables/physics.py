@@ -172,7 +172,8 @@ def _counts(largest: float, bins: int = 100) -> FloatArray:
 def _whole_shower(detector: Geometry) -> list[Observable]:
     z, z_edges, unit = depths(detector)
     layers, half = len(detector.layers), max(float(np.ptp(z)) / 2, 0.5)
-    near, far = float(detector.radius.min()) / 2, float(ring_edges(detector)[-1])
+    far = float(ring_edges(detector)[-1])
+    near = float(detector.radius[detector.radius > 1e-6 * far].min(initial=far)) / 2
     place = np.arange(layers)
     return [
         _of_shower("total_hits", "voxels that are not empty", "",

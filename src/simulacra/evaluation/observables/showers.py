@@ -143,8 +143,8 @@ _ARRAYS = tuple(
 
 
 def angular_layers(geometry: Geometry) -> tuple[int, ...]:
-    """Return the positions of the layers that have more than one sector."""
-    return tuple(i for i, layer in enumerate(geometry.layers) if layer.n_alpha > 1)
+    """Return the positions of the layers that have more than one sector, or one cell."""
+    return tuple(i for i, layer in enumerate(geometry.layers) if layer.sees)
 
 
 def ring_edges(geometry: Geometry) -> FloatArray:

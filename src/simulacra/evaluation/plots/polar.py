@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 (Greek letters and the minus sign are written as they are)
-"""Layers seen along the beam: mean showers and single ones as rings and sectors in mm."""
+"""Layers seen along the beam: mean and single showers as rings and sectors, or as cells, in mm."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.layers import GridLayer
 from ..verdict import ExampleShower, MeanImage
 from .canvas import label_decades, new_figure, plain_text, style
 
@@ -18,9 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
-    from ...data.geometry import Geometry, Layer
+    from ...data.geometry import Geometry
+    from ...data.layers import Layer
 
-__all__ = ["compressed", "example_shower", "mean_image"]
+__all__ = [
+    "compressed",
+    "draw_layer",
+    "energy_scale",
+    "example_shower",
+    "layer_title",
+    "mean_image",
+]
 
 Array = NDArray[np.float64]
 
@@ -35,7 +44,7 @@ def mean_image(image: MeanImage, label: str) -> Figure:
     outside.
 
     Args:
-        image: mean energies per voxel in MeV and radial edges in mm.
+        image: mean energies per voxel in MeV and edges in mm.
         label: name of the judged sample.
     """
     reference, generated = np.asarray(image.reference), np.asarray(image.generated)
@@ -47,17 +56,21 @@ def mean_image(image: MeanImage, label: str) -> Figure:
             for left in (0.75, 3.95, 7.95)
         ]
         titles = ("reference", plain_text(label), "generated − reference")
-        scale = _energy_scale(reference, generated)
+        scale = energy_scale(reference, generated)
         change = generated - reference
         panels = ((reference, scale), (generated, scale), (change, _difference_scale(change)))
         for axis, title, (values, norm) in zip(axes, titles, panels, strict=True):
-            mesh = _polar(axis, values, image.r_edges, norm)
+            mesh = (
+                _grid(axis, values, image.x_edges, image.y_edges, norm)
+                if image.x_edges
+                else _polar(axis, values, image.r_edges, norm)
+            )
             axis.set_title(title)
-            axis.set_xlabel("x = r cos α [mm]")
+            axis.set_xlabel("x [mm]" if image.x_edges else "x = r cos α [mm]")
             if axis is not axes[0]:
                 what = "difference of means" if axis is axes[2] else "mean energy per voxel"
                 _bar(axis, mesh, f"{what} [MeV]")
-        axes[0].set_ylabel("y = r sin α [mm]")
+        axes[0].set_ylabel("y [mm]" if image.x_edges else "y = r sin α [mm]")
     return figure
 
 
@@ -83,15 +96,15 @@ def example_shower(
         figure.subplots_adjust(
             left=1.1 / width, right=1 - 0.95 / width, bottom=0.1, top=0.91, wspace=0.33, hspace=0.14
         )
-        scale = _energy_scale(*rows)
+        scale = energy_scale(*rows)
         for row, values, name, energy in zip(axes, rows, names, energies, strict=True):
             for axis, position in zip(row, positions, strict=True):
                 layer = geometry.layers[position]
-                cells = values[geometry.slices[position]].reshape(layer.n_alpha, layer.n_radius)
-                mesh = _polar(axis, cells, layer.r_edges, scale)
+                cells = values[geometry.slices[position]].reshape(layer.shape)
+                mesh = draw_layer(axis, cells, layer, scale)
             row[0].set_ylabel(f"{name}\n{_energy_text(energy)}\ny [mm]")
         for axis, position in zip(axes[0], positions, strict=True):
-            axis.set_title(_layer_title(geometry.layers[position]), fontsize=8.5)
+            axis.set_title(layer_title(geometry.layers[position]), fontsize=8.5)
         for axis in axes[1]:
             axis.set_xlabel("x [mm]")
         place = figure.add_axes((1 - 0.8 / width, 0.15, 0.17 / width, 0.7))
@@ -107,6 +120,47 @@ def compressed(r_edges: Sequence[float]) -> bool:
     return bool(widths.max() >= 4 * widths.min())
 
 
+def draw_layer(axis: Axes, values: Array, layer: Layer | GridLayer, norm: Normalize) -> Any:
+    """Draw the voxels of one layer and return what a colour bar needs.
+
+    Args:
+        axis: the panel.
+        values: energies in MeV in the shape of the layer.
+        layer: its edges.
+        norm: colours of energies.
+    """
+    if isinstance(layer, GridLayer):
+        return _grid(axis, values, layer.x_edges, layer.y_edges, norm)
+    return _polar(axis, values, layer.r_edges, norm)
+
+
+def _grid(
+    axis: Axes,
+    values: Array,
+    x_edges: Sequence[float],
+    y_edges: Sequence[float],
+    norm: Normalize,
+) -> Any:
+    """Draw rectangular cells of one layer; ``values`` has shape (x, y)."""
+    mesh = axis.pcolormesh(
+        np.asarray(x_edges), np.asarray(y_edges), values.T, norm=norm, cmap=_map_for(norm),
+        rasterized=True,
+    )  # fmt: skip
+    axis.set(xlim=(x_edges[0], x_edges[-1]), ylim=(y_edges[0], y_edges[-1]), aspect="equal")
+    step = 10 ** math.floor(math.log10(x_edges[-1]))
+    ticks = [-step, 0, step] if x_edges[-1] < 5 * step else [-4 * step, 0, 4 * step]
+    ticks = [2 * t for t in ticks] if 2 * step < x_edges[-1] < 5 * step else ticks
+    for place in (axis.set_xticks, axis.set_yticks):
+        place(ticks, [f"{t:g}".replace("-", "−") for t in ticks])
+    axis.tick_params(top=False, right=False, direction="out", labelsize=7.5)
+    return mesh
+
+
+def _map_for(norm: Normalize) -> Any:
+    symmetric = norm.vmin is not None and norm.vmin < 0
+    return _colour_map("RdBu_r" if symmetric else "viridis")
+
+
 def _polar(axis: Axes, values: Array, r_edges: Sequence[float], norm: Normalize) -> Any:
     """Draw voxels of one layer as rings and sectors; ``values`` has shape (alpha, radius)."""
     n_alpha = len(values)
@@ -114,13 +168,12 @@ def _polar(axis: Axes, values: Array, r_edges: Sequence[float], norm: Normalize)
     angle = np.linspace(-np.pi, np.pi, n_alpha * parts + 1)[:, None]
     scale = _RadialScale(r_edges)
     radius = scale(np.asarray(r_edges, float))[None, :]
-    symmetric = norm.vmin is not None and norm.vmin < 0
     mesh = axis.pcolormesh(
         radius * np.cos(angle),
         radius * np.sin(angle),
         np.repeat(values, parts, axis=0),
         norm=norm,
-        cmap=_colour_map("RdBu_r" if symmetric else "viridis"),
+        cmap=_map_for(norm),
         rasterized=True,
     )
     outer = float(radius[0, -1])
@@ -187,8 +240,8 @@ def _colour_map(name: str) -> Any:
     return matplotlib.colormaps[name].with_extremes(under=none, bad=none)
 
 
-def _energy_scale(*images: Array) -> Normalize:
-    """One logarithmic colour scale in MeV for all ``images``."""
+def energy_scale(*images: Array) -> Normalize:
+    """Return one logarithmic colour scale in MeV, of five decades, for all images."""
     from matplotlib.colors import LogNorm
 
     values = np.concatenate([np.ravel(image) for image in images])
@@ -206,7 +259,8 @@ def _difference_scale(change: Array) -> Normalize:
     return SymLogNorm(linthresh=decade / 10, linscale=0.5, vmin=-top, vmax=top)
 
 
-def _layer_title(layer: Layer) -> str:
+def layer_title(layer: Layer | GridLayer) -> str:
+    """Return a layer's number and, where it is known, its depth in mm."""
     if math.isnan(layer.z_min) or math.isnan(layer.z_max):
         return f"layer {layer.identity}"
     return f"layer {layer.identity}\nz = {layer.z_min:g} to {layer.z_max:g} mm"

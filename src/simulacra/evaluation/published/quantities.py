@@ -162,7 +162,7 @@ def _scores(verdict: Verdict, quantity: Quantity) -> Sequence[Score]:
     if quantity.over_layers:
         layers = Geometry.from_dict(dict(verdict.geometry)).layers
         if quantity.score in _ANGULAR:
-            layers = tuple(layer for layer in layers if layer.n_alpha > 1)
+            layers = tuple(layer for layer in layers if layer.sees)
         names = [f"{quantity.score}/{layer.identity}" for layer in layers]
     known = {score.name: score for score in verdict.scores}
     return [known[name] for name in names] if all(name in known for name in names) else []

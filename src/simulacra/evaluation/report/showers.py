@@ -1,4 +1,4 @@
-"""Average showers and single ones as polar images."""
+"""Average showers and single ones as images of layers."""
 
 from __future__ import annotations
 
@@ -64,11 +64,12 @@ def single_showers(verdicts: Sequence[Verdict], names: Sequence[str]) -> Family:
 
 
 def _mean_picture(figure: Figure, where: str, name: str, image: MeanImage) -> Picture:
-    warped = plots.compressed(image.r_edges)
+    warped = bool(image.r_edges) and plots.compressed(image.r_edges)
+    kind = "Polar images" if image.r_edges else "Images"
     scale = "; radial axis compressed outwards so that every ring is seen" if warped else ""
     return as_png(
         figure,
-        f"{where}: polar images of the mean energy per voxel in MeV of the reference, of {name}, "
+        f"{where}: {kind.lower()} of the mean energy per voxel in MeV of the reference, of {name}, "
         "and of their difference.",
         f"{where}, {name}{scale}.",
     )
@@ -79,7 +80,7 @@ def _example_picture(figure: Figure, example: ExampleShower, name: str) -> Pictu
     pair = f"rows {example.reference_index} and {example.generated_index}"
     return as_png(
         figure,
-        f"Polar images per layer of one reference shower of {energy} above one of "
+        f"Images per layer of one reference shower of {energy} above one of "
         f"{name} of about the same incident energy.",
         f"Incident energy {energy}: reference above, {name} below ({pair} of the files).",
     )

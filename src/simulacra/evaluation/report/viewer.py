@@ -15,7 +15,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ...data.geometry import Geometry, Layer
+from ...data.geometry import Geometry
+from ...data.layers import GridLayer, Layer
 from .. import plots
 from ..verdict import ExampleShower, Verdict
 from ..wording import quantity
@@ -91,11 +92,12 @@ def safe_json(plain: Any) -> Markup:
 
 
 def _detector(geometry: Geometry) -> dict[str, Any]:
-    """Describe the layers: sectors, radial edges in mm, beginning and end in depth."""
+    """Describe the layers: their voxels' edges in mm, beginning and end in depth."""
     known = not any(math.isnan(z) for layer in geometry.layers for z in (layer.z_min, layer.z_max))
     core = 0.0
-    if any(plots.compressed(layer.r_edges) for layer in geometry.layers):
-        core = min(layer.r_edges[1] - layer.r_edges[0] for layer in geometry.layers)
+    rings = [layer.r_edges for layer in geometry.layers if isinstance(layer, Layer)]
+    if any(plots.compressed(edges) for edges in rings):
+        core = min(edges[1] - edges[0] for edges in rings)
     return {
         "depths": known,
         "core": core,
@@ -103,11 +105,15 @@ def _detector(geometry: Geometry) -> dict[str, Any]:
     }
 
 
-def _layer(place: int, layer: Layer, known: bool) -> dict[str, Any]:
+def _layer(place: int, layer: Layer | GridLayer, known: bool) -> dict[str, Any]:
+    voxels = (
+        {"x": list(layer.x_edges), "y": list(layer.y_edges)}
+        if isinstance(layer, GridLayer)
+        else {"n": layer.n_alpha, "r": list(layer.r_edges)}
+    )
     return {
         "id": layer.identity,
-        "n": layer.n_alpha,
-        "r": list(layer.r_edges),
+        **voxels,
         "z": [layer.z_min, layer.z_max] if known else [place + 0.2, place + 0.8],
     }
 

@@ -1,6 +1,7 @@
 "use strict";
 // Single showers as boxes in three dimensions, turned by mouse, finger or keys. No library, no
-// network. A box is one voxel: two radii, two angles, two depths; colour is the log of its energy.
+// network. A box is one voxel: two radii, two angles, two depths, or x, y and depth of a rectangular
+// cell; colour is the log of its energy.
 (() => {
   const view = document.getElementById("viewer");
   const data = JSON.parse(document.getElementById("viewer-data").textContent);
@@ -17,14 +18,17 @@
 
   // --- the detector, in units of its own largest radius -----------------------------------------
   const radial = r => data.core ? Math.asinh(r / data.core) : r;
-  const outer = Math.max(...data.layers.map(l => radial(l.r[l.r.length - 1])));
+  const end = edges => edges[edges.length - 1];
+  const reach = l => l.x ? Math.max(-l.x[0], end(l.x), -l.y[0], end(l.y)) : radial(end(l.r));
+  const outer = Math.max(...data.layers.map(reach));
   const z0 = Math.min(...data.layers.map(l => l.z[0]));
   const z1 = Math.max(...data.layers.map(l => l.z[1]));
   const trueShape = data.depths && !data.core ? (z1 - z0) / outer : 2.4;
   const half = Math.min(Math.max(trueShape, 1), 5) / 2;  // half the length along the beam
   const depth = z => half * (2 * (z - z0) / (z1 - z0) - 1);
   const starts = [0];
-  for (const l of data.layers) starts.push(starts[starts.length - 1] + l.n * (l.r.length - 1));
+  const voxels = l => l.x ? (l.x.length - 1) * (l.y.length - 1) : l.n * (l.r.length - 1);
+  for (const l of data.layers) starts.push(end(starts) + voxels(l));
 
   function layerOf(voxel) {
     let low = 0, high = data.layers.length - 1;
@@ -36,8 +40,16 @@
   }
 
   function addBoxes(into, voxel, energy) {
-    const at = layerOf(voxel), layer = data.layers[at], rings = layer.r.length - 1;
-    const place = voxel - starts[at], ring = place % rings, sector = Math.floor(place / rings);
+    const at = layerOf(voxel), layer = data.layers[at], place = voxel - starts[at];
+    if (layer.x) {
+      const along = layer.y.length - 1, i = Math.floor(place / along), j = place % along;
+      const x = [layer.x[i] / outer, layer.x[i + 1] / outer], y = [layer.y[j] / outer, layer.y[j + 1] / outer];
+      const z = [depth(layer.z[0]), depth(layer.z[1])];
+      into.push({x, y, z, energy, mid: [(x[0] + x[1]) / 2, (y[0] + y[1]) / 2, (z[0] + z[1]) / 2],
+        far: 0, shade: 0});
+      return;
+    }
+    const rings = layer.r.length - 1, ring = place % rings, sector = Math.floor(place / rings);
     const width = 2 * Math.PI / layer.n, pieces = Math.ceil(width / WIDEST);
     for (let k = 0; k < pieces; k++) {
       const a = -Math.PI + width * (sector + k / pieces), b = a + width / pieces, m = (a + b) / 2;
@@ -100,7 +112,7 @@
     const drawn = state.moving && state.slow ? list.slice(0, 700) : list.slice();
     for (const b of drawn) b.far = b.mid[0] * eye[0] + b.mid[1] * eye[1] + b.mid[2] * eye[2];
     drawn.sort((a, b) => a.far - b.far);
-    const end = eye[2] > 0 ? 1 : 0;
+    const cap = eye[2] > 0 ? 1 : 0;
     const quad = (colour, ...corners) => {
       pen.fillStyle = colour;
       pen.beginPath();
@@ -108,12 +120,14 @@
       pen.fill();
     };
     for (const b of drawn) {
-      const at = (i, j, k) => [b.r[i] * b.c[j], b.r[i] * b.s[j], b.z[k]];
-      const rim = b.out[0] * eye[0] + b.out[1] * eye[1] > 0 ? 1 : 0;
-      const side = b.out[0] * eye[1] - b.out[1] * eye[0] > 0 ? 1 : 0;
+      const at = b.x ? (i, j, k) => [b.x[i], b.y[j], b.z[k]]
+        : (i, j, k) => [b.r[i] * b.c[j], b.r[i] * b.s[j], b.z[k]];
+      const out = b.out || [1, 0];
+      const rim = out[0] * eye[0] + out[1] * eye[1] > 0 ? 1 : 0;
+      const side = out[0] * eye[1] - out[1] * eye[0] > 0 ? 1 : 0;
       quad(colours[1][b.shade], at(rim, 0, 0), at(rim, 1, 0), at(rim, 1, 1), at(rim, 0, 1));
       quad(colours[2][b.shade], at(0, side, 0), at(1, side, 0), at(1, side, 1), at(0, side, 1));
-      quad(colours[0][b.shade], at(0, 0, end), at(1, 0, end), at(1, 1, end), at(0, 1, end));
+      quad(colours[0][b.shade], at(0, 0, cap), at(1, 0, cap), at(1, 1, cap), at(0, 1, cap));
     }
   }
 
@@ -123,11 +137,13 @@
     pen.fillStyle = style.getPropertyValue("--muted") || "#666";
     pen.lineWidth = pixels;
     const few = data.layers.length <= 8;
-    const rings = few ? data.layers.map(l => [depth((l.z[0] + l.z[1]) / 2), radial(l.r[l.r.length - 1]) / outer])
+    const rings = few ? data.layers.map(l => [depth((l.z[0] + l.z[1]) / 2), reach(l) / outer])
       : [[-half, 1], [half, 1]];
     for (const [z, r] of rings) {
       pen.beginPath();
-      for (let k = 0; k <= 48; k++) {
+      if (data.layers[0].x) {
+        for (const [x, y] of [[-r, -r], [r, -r], [r, r], [-r, r], [-r, -r]]) pen.lineTo(X(x, y, z), Y(x, y, z));
+      } else for (let k = 0; k <= 48; k++) {
         const x = r * Math.cos(k * Math.PI / 24), y = r * Math.sin(k * Math.PI / 24);
         pen.lineTo(X(x, y, z), Y(x, y, z));
       }

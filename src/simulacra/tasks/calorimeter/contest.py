@@ -18,6 +18,7 @@ from ...data import ShowerFile, VoxelShowers, open_showers
 from ...errors import ConfigError, RangeError, SimulacraError
 from ...evaluation import Verdict, evaluate
 from ...execute import atomic_text
+from ...generative.cascade import CascadeConfig, ShowerCascade
 from ...generative.model import HasDensity
 from .drawing import particles_like
 from .problem import SurrogateConfig
@@ -203,9 +204,10 @@ class Contest:
 
     def _described(self, surrogate: Surrogate) -> dict[str, Any]:
         training = surrogate.manifest["training"]
-        parts = (surrogate.model.energy, surrogate.model.shape)
+        model = surrogate.model
+        parts = (model.energy, model.shape) if isinstance(model, ShowerCascade) else (model,)
         return {
-            "family": surrogate.config.model.shape.family,
+            "family": _family(surrogate.config),
             "parameters": sum(p.numel() for p in surrogate.model.parameters()),
             "epochs": training["epochs"],
             "training_minutes": training["wall_minutes"],
@@ -269,6 +271,11 @@ class Contest:
 def _file_name(suite: str) -> str:
     """Return a suite's name for files; suites may be paths of YAML files."""
     return Path(suite).stem
+
+
+def _family(config: SurrogateConfig) -> str:
+    model = config.model
+    return model.shape.family if isinstance(model, CascadeConfig) else model.family
 
 
 def _trial(file: ShowerFile) -> VoxelShowers:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...generative import ShowerCascade, draw, require_device
+from ...generative import GenerativeModel, draw, require_device
 from ...pieces import pack
 from ...workforce import Workforce
 
@@ -51,7 +51,7 @@ class Drawer:
         device: where the network runs.
     """
 
-    model: ShowerCascade
+    model: GenerativeModel
     tile: int
     seed: int
     device: str

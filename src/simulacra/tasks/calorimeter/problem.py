@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ...config import Config
-from ...generative import CascadeConfig
+from ...generative import CascadeConfig, ShowerModelConfig
 from ...train import TrainingConfig
 
 __all__ = ["SurrogateConfig"]
@@ -35,9 +35,9 @@ class SurrogateConfig(Config):
 
     name: str
     summary: str = ""
-    conditions: tuple[Literal["theta", "phi", "x", "y"], ...] = ()
+    conditions: tuple[Literal["theta", "phi", "x", "y", "pdg"], ...] = ()
     tile: int = Field(default=64, ge=1, le=4096)
-    model: CascadeConfig = CascadeConfig()
+    model: ShowerModelConfig = CascadeConfig()
     training: TrainingConfig = TrainingConfig()
     teacher: str | None = None
     lessons: int = Field(default=0, ge=0)
@@ -46,7 +46,8 @@ class SurrogateConfig(Config):
 
     @model_validator(mode="after")
     def _symmetric_only_along_the_axis(self) -> Self:
-        if self.conditions and self.model.equivariant:
+        directed = set(self.conditions) - {"pdg"}
+        if directed and isinstance(self.model, CascadeConfig) and self.model.equivariant:
             reason = (
                 "angles and positions single out a direction: conditions need "
                 "model.equivariant=false"

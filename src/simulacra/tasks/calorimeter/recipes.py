@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import UnknownNameError
-from ...generative import CascadeConfig
+from ...generative import CascadeConfig, PointCascadeConfig
 from ...train import TrainingConfig
+from .cell_recipes import ams02, calogan, ecal, three_layer
 from .problem import SurrogateConfig
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "photons",
     "photons_autoregressive",
     "photons_autoregressive_student",
+    "photons_cloud",
     "photons_coupling",
     "photons_demo",
     "photons_diffusion",
@@ -181,6 +183,17 @@ def photons_wgan() -> SurrogateConfig:
     )
 
 
+def photons_cloud() -> SurrogateConfig:
+    """Photons as clouds: a point is a filled voxel, numbers of points first."""
+    return photons().updated(
+        name="photons-cloud",
+        model=PointCascadeConfig(channels=80, blocks=3, width=160, depth=8).to_dict(),
+        training=TrainingConfig(
+            epochs=12, batch_size=256, validation_fraction=0.02, threads=2
+        ).to_dict(),
+    )
+
+
 RECIPES: dict[str, Callable[[], SurrogateConfig]] = {
     "photons": photons,
     "photons-embedded": photons_embedded,
@@ -196,6 +209,11 @@ RECIPES: dict[str, Callable[[], SurrogateConfig]] = {
     "photons-vae": photons_vae,
     "photons-vq": photons_vq,
     "photons-wgan": photons_wgan,
+    "photons-cloud": photons_cloud,
+    "three-layer": three_layer,
+    "ecal": ecal,
+    "calogan": calogan,
+    "ams02": ams02,
 }
 """The room's recipes by name."""
 

@@ -1,0 +1,75 @@
+"""Recipes for detectors with rectangular cells, and for particles that come from anywhere."""
+
+from __future__ import annotations
+
+from ...generative import CaloGanConfig, CascadeConfig, FlowMatchingConfig, LikenessGanConfig
+from ...train import TrainingConfig
+from .problem import SurrogateConfig
+
+__all__ = ["ams02", "calogan", "ecal", "three_layer"]
+
+
+def three_layer() -> SurrogateConfig:
+    """Three layers of cells; energy, direction, impact point and particle; 20 minutes on a core."""
+    return SurrogateConfig(
+        name="three-layer",
+        summary=(
+            "Electrons, photons and positrons from many directions on three layers of rectangular "
+            "cells."
+        ),
+        conditions=("theta", "phi", "x", "y", "pdg"),
+        model=CascadeConfig(
+            equivariant=False,
+            patch=12,
+            channels=64,
+            blocks=4,
+            width=192,
+            energy_width=192,
+            shape=FlowMatchingConfig(steps=6),
+        ),
+        training=TrainingConfig(epochs=30, batch_size=256, validation_fraction=0.02, threads=1),
+        half_precision=True,
+    )
+
+
+def ecal() -> SurrogateConfig:
+    """Layers of cells that see x and y by turns; the conditions of :func:`three_layer`."""
+    return three_layer().updated(
+        name="ecal",
+        summary=(
+            "Electrons, photons and positrons from many directions on 18 layers of 72 cells that "
+            "see x and y by turns."
+        ),
+        model=three_layer().model.updated(patch=18).to_dict(),
+    )
+
+
+def calogan() -> SurrogateConfig:
+    """CaloGAN: whole showers by streams of locally-connected layers against a critic."""
+    return three_layer().updated(
+        name="calogan",
+        summary="A generative adversarial network of three layers of rectangular cells.",
+        model=CaloGanConfig().to_dict(),
+        training=_adversarial().to_dict(),
+    )
+
+
+def ams02() -> SurrogateConfig:
+    """The conditional GAN of images of the AMS-02 calorimeter, with pixel shuffles."""
+    return three_layer().updated(
+        name="ams02",
+        summary="A conditional generative adversarial network of layers of cells as an image.",
+        model=LikenessGanConfig().to_dict(),
+        training=_adversarial().to_dict(),
+    )
+
+
+def _adversarial() -> TrainingConfig:
+    return TrainingConfig(
+        epochs=20,
+        batch_size=256,
+        learning_rate=2e-4,
+        momentum=0.5,
+        validation_fraction=0.02,
+        threads=1,
+    )
