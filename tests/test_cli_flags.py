@@ -29,6 +29,10 @@ FLAGS = {
         "--batch-size --condition --device --energy --executor --extrapolate --json --like --out "
         "--seed --shard --spectrum --workers -n model"
     ),
+    "scan": (
+        "--at --fixed-noise --from --json --out --reference --seed --steps --to --vary --workers "
+        "-n model"
+    ),
     "simulate": (
         "--energy --executor --json --out --particle --seed --set --shard --tables --workers -n "
         "calorimeter"

@@ -13,7 +13,7 @@ import typer
 from .. import __version__
 from ..errors import SimulacraError, StoppedError, WorkforceError, suggestion
 from ..execute import place_in_job
-from . import bench, compare, data, demo, evaluate, merge, models, sample, simulate, train
+from . import bench, compare, data, demo, evaluate, merge, models, sample, scan, simulate, train
 
 __all__ = ["app", "main"]
 
@@ -70,6 +70,7 @@ app.command(epilog=train.EXAMPLE)(train.train)
 app.command(epilog=sample.EXAMPLE)(sample.sample)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog=compare.EXAMPLE)(compare.compare)
+app.command(epilog=scan.EXAMPLE)(scan.scan)
 app.command(epilog=merge.EXAMPLE)(merge.merge)
 bench.app.command(epilog=evaluate.JUDGE_EXAMPLE)(evaluate.judge)
 app.add_typer(bench.app, name="bench")

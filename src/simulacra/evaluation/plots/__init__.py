@@ -8,16 +8,20 @@ of matplotlib is left behind. :func:`png` and :func:`svg` turn it into bytes.
 from __future__ import annotations
 
 from .canvas import COLOURS, png, svg
+from .following import Line, curves, shower_rows
 from .histograms import observable
 from .pareto import Point, pareto
-from .polar import compressed, example_shower, mean_image
+from .polar import compressed, energy_scale, example_shower, mean_image
 from .profiles import matrices, profile
 from .scores import roc, separations, training_curves
 
 __all__ = [
     "COLOURS",
+    "Line",
     "Point",
     "compressed",
+    "curves",
+    "energy_scale",
     "example_shower",
     "matrices",
     "mean_image",
@@ -27,6 +31,7 @@ __all__ = [
     "profile",
     "roc",
     "separations",
+    "shower_rows",
     "svg",
     "training_curves",
 ]

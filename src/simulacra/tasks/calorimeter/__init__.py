@@ -9,17 +9,23 @@ from .drawing import spectrum
 from .problem import SurrogateConfig
 from .recipes import RECIPES, recipe
 from .sampling import sample_to_file
+from .scan_page import write_scan
+from .scan_result import Scan
+from .scanning import scan
 from .shipped import find_model, shipped_models
 from .surrogate import Surrogate
 
 __all__ = [
     "RECIPES",
+    "Scan",
     "Surrogate",
     "SurrogateConfig",
     "find_model",
     "merge_showers",
     "recipe",
     "sample_to_file",
+    "scan",
     "shipped_models",
     "spectrum",
+    "write_scan",
 ]
