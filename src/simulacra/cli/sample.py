@@ -24,6 +24,13 @@ EXAMPLE = (
 )
 
 
+class Form(StrEnum):
+    """What a file holds."""
+
+    voxels = "voxels"
+    points = "points"
+
+
 class Spectrum(StrEnum):
     """Shape of a drawn energy spectrum."""
 
@@ -60,6 +67,9 @@ def sample(
     extrapolate: Annotated[
         bool, typer.Option("--extrapolate", help="Also outside the model's range.")
     ] = False,
+    form: Annotated[
+        Form, typer.Option("--as", help="Voxels, or points: x, y, z, energy.")
+    ] = Form.voxels,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Draw showers from a trained model; the same command goes on after an interruption."""
@@ -87,6 +97,7 @@ def sample(
             executor=executor,
             device=device,
             extrapolate=extrapolate,
+            points=form is Form.points,
             progress=lambda done: tick.done(done, total),
         )
     result = {"path": str(out), "events": written, "seed": seed, "shard": shard}

@@ -114,7 +114,7 @@ class RingSetNetwork(nn.Module):
             equivariant=equivariant,
         )
         self.own = nn.Linear(features + 2, depth)
-        self.move = nn.Linear(depth, self.outputs)
+        self.move = nn.Linear(depth, self.outputs, bias=False)
 
     def forward(self, t: Tensor, points: RingPoints, condition: Tensor) -> RingPoints:
         time = self.time(t)
@@ -138,11 +138,12 @@ class RingSetNetwork(nn.Module):
         here = torch.einsum("erps,esrc->erpc", there, field)
         shift, slope, bend = here.split([self.outputs, self.outputs - 1, self.depth], dim=3)
         bent = self.move(nn.functional.silu(self.own(own) + bend) * bend)
-        velocity = (shift + bent) * points.mask[..., None]
+        scaled = torch.cat([torch.zeros_like(one), slope * points.features], dim=3)
+        velocity = (shift + scaled + bent) * points.mask[..., None]
         alone = out[:, count:].reshape(points.lone.shape) * points.lone_mask[..., None]
         return replace(
             points,
             angle=velocity[..., 0],
-            features=velocity[..., 1:] + slope * points.features,
+            features=velocity[..., 1:],
             lone=alone,
         )

@@ -299,14 +299,14 @@ def distinct_sectors(angle: Tensor, mask: Tensor, sectors: int) -> Tensor:
 
     Args:
         angle: in sectors, periodic, ``(events, rings, places)``.
-        mask: which places hold a point; at most ``sectors`` in a ring.
-        sectors: number of sectors; places are as many.
+        mask: which places hold a point.
+        sectors: number of sectors, as many as places.
 
     Returns:
         A permutation of the sectors in every ring, int64; places without a point take what is left.
     """
     place = angle.remainder(sectors)
-    own = place.long().clamp(max=sectors - 1)
+    own = place.long().clamp(0, sectors - 1)
     number = torch.zeros_like(own).scatter_add(2, own, mask.long())
     crowded = (number > 1).any(dim=2)
     middle = torch.arange(sectors, device=angle.device, dtype=angle.dtype) + 0.5

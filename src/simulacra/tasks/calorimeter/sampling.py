@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...data import VoxelShowers, open_showers, write_showers
+from ...data import PointShowers, VoxelShowers, open_showers, write_points, write_showers
 from ...errors import FileFormatError, RangeError
 from ...execute import Shard, require_writable
 from ...generative import require_device
@@ -27,6 +27,7 @@ from .surrogate import Surrogate
 __all__ = ["sample_to_file"]
 
 Array = NDArray[Any]
+S = TypeVar("S", VoxelShowers, PointShowers)
 
 _MOST_EVENTS_AT_ONCE = 10**8
 
@@ -76,6 +77,7 @@ def sample_to_file(
     executor: str | Executor | Any = "threads",
     device: str = "cpu",
     extrapolate: bool = False,
+    points: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Draw a set of showers, or one shard of it, into a file that appears whole or not at all.
@@ -99,6 +101,8 @@ def sample_to_file(
             ``dask:ADDRESS``, a Dask client, an executor.
         device: where the network runs, with every worker.
         extrapolate: draw outside the range of the training data too.
+        points: write points instead of voxels; those of a model of voxels lie at random places
+            inside of them, a function of (seed, event, voxel).
         progress: called with the number of showers done so far.
 
     Returns:
@@ -112,7 +116,8 @@ def sample_to_file(
     """
     path = Path(path)
     shard = shard or Shard()
-    run = _Run(_digest(surrogate, particles, seed), len(particles), shard)
+    kind = "points " if points else ""
+    run = _Run(kind + _digest(surrogate, particles, seed), len(particles), shard)
     _refuse_nonsense(run, batch_size, workers)
     require_writable(path.parent)
     rows = slice(run.events.start, run.events.stop)
@@ -137,26 +142,33 @@ def sample_to_file(
         return len(table)
     weight = None if particles.weight is None else particles.weight[rows]
 
-    def dressed() -> Iterator[VoxelShowers]:
+    def dressed(dress: Callable[[Array, Array, int], S]) -> Iterator[S]:
         done = 0
-        for voxels in parts:
-            here = slice(done, done + len(voxels))
-            part = surrogate.showers(voxels, table[here], seed=seed)
-            if weight is not None:
-                part = VoxelShowers(**{**vars(part), "weight": weight[here]})
-            yield part
-            done += len(voxels)
+        for drawn in parts:
+            here = slice(done, done + len(drawn))
+            part = dress(drawn, table[here], run.events.start + done)
+            yield part if weight is None else replace(part, weight=weight[here])
+            done += len(drawn)
             if progress:
                 progress(done)
 
-    pieces = cut(run.events, drawer.tile, batch_size, surrogate.geometry.voxels)
+    def as_voxels(drawn: Array, table: Array, _first: int) -> VoxelShowers:
+        return surrogate.showers(drawn, table, seed=seed)
+
+    def as_points(drawn: Array, table: Array, first: int) -> PointShowers:
+        return surrogate.clouds(drawn, table, seed=seed, first=first)
+
+    pieces = cut(run.events, drawer.tile, batch_size, surrogate.width)
     with folder, closing(_voxels(drawer, table, pieces, folder, executor, workers)) as parts:
-        written = write_showers(
-            path,
-            dressed(),
-            attributes={**surrogate.provenance(seed), **run.attributes},
-            arrays={"training_keys": surrogate.training_keys},
-        )
+        attributes = {**surrogate.provenance(seed), **run.attributes}
+        keys = {"training_keys": surrogate.training_keys}
+        if points:
+            where = surrogate.geometry
+            clouds = dressed(as_points)
+            written = write_points(path, clouds, geometry=where, attributes=attributes, arrays=keys)
+        else:
+            voxels = dressed(as_voxels)
+            written = write_showers(path, voxels, attributes=attributes, arrays=keys)
         folder.remove()
     return written
 

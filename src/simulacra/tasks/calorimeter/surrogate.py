@@ -15,13 +15,30 @@ from numpy.typing import ArrayLike, NDArray
 from ... import __version__
 from ...artifact import Artifact, load_artifact, save_artifact
 from ...batch import Draws
-from ...data import Geometry, JoinedFiles, ShowerFile, VoxelShowers, open_joined
+from ...data import (
+    Geometry,
+    JoinedFiles,
+    PointShowers,
+    ShowerFile,
+    VoxelShowers,
+    open_joined,
+    voxelize,
+)
 from ...errors import ArtifactError, ConfigError, RangeError, ShapeError, SimulacraError
 from ...execute import place_in_job
-from ...generative import Drawing, ShowerCascade, ShowerLayout, draw, initialised, require_device
+from ...generative import (
+    Drawing,
+    GenerativeModel,
+    ShowerLayout,
+    draw,
+    initialised,
+    require_device,
+    shower_model,
+)
 from ...random import NOISE_LAW
 from ...train import History, Progress, TrainingSet, identity, train
 from .bands import Bands, checked_bands, outside
+from .clouds import cloud_rows, spread_points
 from .problem import SurrogateConfig
 from .recipes import recipe
 from .shipped import find_model
@@ -52,7 +69,7 @@ class Surrogate:
         self._manifest: dict[str, Any] = {}
         self._keys = np.zeros(0, np.uint64)
         self._geometry: Geometry | None = None
-        self._model: ShowerCascade | None = None
+        self._model: GenerativeModel | None = None
         self._teacher: Surrogate | None = None
         self._prepared = 0.0, 0.0  # wall and processor seconds
 
@@ -68,9 +85,15 @@ class Surrogate:
         return self._fitted()[1]
 
     @property
-    def model(self) -> ShowerCascade:
+    def model(self) -> GenerativeModel:
         """The generator itself."""
         return self._fitted()[0]
+
+    @property
+    def width(self) -> int:
+        """Numbers that a drawn shower takes: its voxels, or those of its points."""
+        rows = cloud_rows(self.config, self.geometry)
+        return self.geometry.voxels if rows is None else rows.width
 
     @property
     def training_keys(self) -> NDArray[np.uint64]:
@@ -119,13 +142,9 @@ class Surrogate:
         say = stage or (lambda _: None)
         device = require_device(device)
         bands = checked_bands(leave_out or {}, self.config.conditions)
-        events = _Events.read(data, self.config.conditions, bands)
-        layout = ShowerLayout(
-            rings=tuple((layer.n_radius, layer.n_alpha) for layer in events.geometry.layers),
-            threshold=events.geometry.threshold,
-            conditions=("incident_energy", *self.config.conditions),
-        )
-        model = initialised(lambda: ShowerCascade(self.config.model, layout), seed)
+        events = _Events.read(data, self.config, bands)
+        layout = _layout(events.geometry, self.config.conditions, events.particles)
+        model = initialised(lambda: shower_model(self.config.model, layout), seed)
         if self.config.teacher is not None:
             self._teacher = Surrogate.load(find_model(self.config.teacher))
             model.learn_from(self._teacher.model)
@@ -190,8 +209,10 @@ class Surrogate:
             device=device,
             extrapolate=extrapolate,
         )
-        voxels = np.concatenate([part.x for part in parts] or [np.zeros((0, self.geometry.voxels))])
-        return self.showers(voxels.astype(np.float32), table, seed=seed)
+        drawn = [part.x.astype(np.float32) for part in parts]
+        return self.showers(
+            np.concatenate(drawn or [np.zeros((0, self.width), np.float32)]), table, seed=seed
+        )
 
     def draw(
         self,
@@ -263,9 +284,15 @@ class Surrogate:
             RangeError: naming the first such condition.
         """
         self._fitted()
-        for column, (name, (low, high)) in zip(
-            table.T, self._manifest["validity"]["ranges"].items(), strict=True
-        ):
+        validity = self._manifest["validity"]
+        for column, (name, (low, high)) in zip(table.T, validity["ranges"].items(), strict=True):
+            strange = column[~np.isin(column, validity["particles"])] if name == "pdg" else ()
+            if len(strange):
+                raise RangeError(
+                    f"pdg: the model has learned {validity['particles']}, {len(strange)} of "
+                    f"{len(column)} showers are of others, such as {strange[0]:g}. Use a model "
+                    "that covers them."
+                )
             # energies reach over decades, angles and positions across zero
             below, above = (low, high) if name == "incident_energy" else (high - low,) * 2
             outside = ~((column >= low - _SLACK * below) & (column <= high + _SLACK * above))
@@ -277,15 +304,40 @@ class Surrogate:
                     "a model that covers them, or ask for extrapolation (--extrapolate)."
                 )
 
-    def showers(self, voxels: Array, table: Array, *, seed: int) -> VoxelShowers:
-        """Dress drawn voxels as showers with conditions and provenance."""
+    def showers(self, drawn: Array, table: Array, *, seed: int) -> VoxelShowers:
+        """Dress what was drawn as showers with conditions and provenance.
+
+        Args:
+            drawn: voxels, or points that are summed in the voxels that they lie in.
+            table: conditions.
+            seed: identity of the set.
+        """
+        if (rows := cloud_rows(self.config, self.geometry)) is not None:
+            points = rows.points(drawn, table[:, 0], **self._dress(table, seed))
+            return voxelize(points, self.geometry)
         return VoxelShowers(
-            energies=voxels,
+            energies=drawn,
             incident_energy=table[:, 0],
             geometry=self.geometry,
-            conditions={name: table[:, 1 + i] for i, name in enumerate(self.config.conditions)},
-            provenance=self.provenance(seed),
+            **self._dress(table, seed),
         )
+
+    def clouds(self, drawn: Array, table: Array, *, seed: int, first: int) -> PointShowers:
+        """Dress what was drawn as points; voxels become points at random places inside of them.
+
+        Args:
+            drawn: voxels or points.
+            table: conditions.
+            seed: identity of the set.
+            first: number of the first shower in its set.
+        """
+        if (rows := cloud_rows(self.config, self.geometry)) is not None:
+            return rows.points(drawn, table[:, 0], **self._dress(table, seed))
+        return spread_points(self.showers(drawn, table, seed=seed), seed=seed, first=first)
+
+    def _dress(self, table: Array, seed: int) -> dict[str, Any]:
+        columns = {name: table[:, 1 + i] for i, name in enumerate(self.config.conditions)}
+        return {"conditions": columns, "provenance": self.provenance(seed)}
 
     def provenance(self, seed: int) -> dict[str, Any]:
         """Return what a file of drawn showers says about its origin."""
@@ -332,12 +384,9 @@ class Surrogate:
 
     def _adopt(self, artifact: Artifact) -> None:
         geometry = Geometry.from_dict(artifact.manifest["geometry"])
-        layout = ShowerLayout(
-            rings=tuple((layer.n_radius, layer.n_alpha) for layer in geometry.layers),
-            threshold=geometry.threshold,
-            conditions=("incident_energy", *self.config.conditions),
-        )
-        model = initialised(lambda: ShowerCascade(self.config.model, layout), seed=0)
+        particles = artifact.manifest["validity"].get("particles", ())
+        layout = _layout(geometry, self.config.conditions, tuple(map(int, particles)))
+        model = initialised(lambda: shower_model(self.config.model, layout), seed=0)
         model.load_state_dict(dict(artifact.weights))
         self._model, self._geometry, self._keys = model.eval(), geometry, artifact.event_keys
         self._manifest = dict(artifact.manifest)
@@ -366,6 +415,7 @@ class Surrogate:
                     name: [float(a), float(b)] for name, a, b in zip(names, low, high, strict=True)
                 },
                 "threshold_mev": events.geometry.threshold,
+                **({"particles": list(events.particles)} if events.particles else {}),
                 **({"left_out": left_out} if left_out else {}),
             },
             "training": {
@@ -390,7 +440,7 @@ class Surrogate:
         """Return the time of all epochs and of what came before them."""
         return round((before + sum(epoch[key] for epoch in self.history)) / 60, 2)
 
-    def _fitted(self) -> tuple[ShowerCascade, Geometry]:
+    def _fitted(self) -> tuple[GenerativeModel, Geometry]:
         if self._model is None or self._geometry is None:
             raise ArtifactError("the surrogate is not trained yet; call `fit` or `load` first.")
         return self._model, self._geometry
@@ -420,12 +470,14 @@ class _Events:
         self.voxels, self.table, self.weight, self.keys = voxels, table, weight, keys
         self.geometry, self.provenance, self.file, self.digest = geometry, provenance, file, digest
         self.left_out: Bands = {}
+        self.particles: tuple[int, ...] = ()
 
     @classmethod
-    def read(cls, data: Source, conditions: tuple[str, ...], left_out: Bands) -> _Events:
+    def read(cls, data: Source, config: SurrogateConfig, left_out: Bands) -> _Events:
+        conditions = config.conditions
         if isinstance(data, VoxelShowers):
             _refuse_missing(conditions, data.conditions, "showers in memory")
-            parts: Iterable[VoxelShowers] = [data]
+            parts: Iterable[VoxelShowers | PointShowers] = [data]
             name, digest = "showers in memory", ""
             provenance: Mapping[str, Any] = data.provenance
         else:
@@ -439,14 +491,21 @@ class _Events:
             parts, name, digest = data.chunks(strict=True), data.name, data.digest()
             provenance = data.provenance
         events, geometry = len(data), data.geometry
-        voxels = np.empty((events, geometry.voxels), np.float32)
+        if (clouds := cloud_rows(config, geometry)) is not None:
+            parts = _points_of(data, parts)
+        voxels = np.empty((events, clouds.width if clouds else geometry.voxels), np.float32)
         table = np.empty((events, 1 + len(conditions)), np.float32)
         weight, keys = np.ones(events, np.float32), np.empty(events, np.uint64)
         done = 0
         for whole in parts:
             part = whole.select(outside(left_out, whole)) if left_out else whole
             rows = slice(done, done + len(part))
-            voxels[rows], weight[rows] = part.energies, part.weights
+            if isinstance(part, PointShowers):
+                assert clouds is not None
+                voxels[rows] = clouds.rows(part)
+            else:
+                voxels[rows] = part.energies
+            weight[rows] = part.weights
             table[rows, 0] = part.incident_energy
             for column, condition in enumerate(conditions, 1):
                 table[rows, column] = part.conditions[condition]
@@ -458,7 +517,40 @@ class _Events:
         digest = digest or f"{int(np.bitwise_xor.reduce(keys)):016x}"
         found = cls(voxels, table, weight, keys, geometry, provenance, name, digest)
         found.left_out = left_out
+        if "pdg" in conditions:
+            column = table[:, 1 + conditions.index("pdg")]
+            found.particles = tuple(map(int, np.unique(column)))
         return found
+
+
+def _points_of(
+    data: VoxelShowers | JoinedFiles, parts: Iterable[VoxelShowers | PointShowers]
+) -> Iterator[PointShowers]:
+    """Give the points of files that have them, and one somewhere in each voxel of others."""
+    if isinstance(data, JoinedFiles) and all(file.points is not None for file in data.files):
+        for file in data.files:
+            assert file.points is not None
+            yield from file.points.chunks()
+        return
+    first = 0
+    for part in parts:
+        assert isinstance(part, VoxelShowers)
+        yield spread_points(part, seed=0, first=first)
+        first += len(part)
+
+
+def _layout(
+    where: Geometry, conditions: tuple[str, ...], particles: tuple[int, ...]
+) -> ShowerLayout:
+    """Return what a generator must know of the showers."""
+    shapes = tuple(layer.shape for layer in where.layers)
+    return ShowerLayout(
+        rings=() if where.rectangular else tuple((radii, sectors) for sectors, radii in shapes),
+        threshold=where.threshold,
+        conditions=("incident_energy", *conditions),
+        cells=shapes if where.rectangular else (),
+        particles=particles,
+    )
 
 
 def _refuse_missing(wanted: tuple[str, ...], found: Iterable[str], where: str) -> None:
@@ -471,7 +563,7 @@ def _refuse_missing(wanted: tuple[str, ...], found: Iterable[str], where: str) -
 
 
 def _encode(
-    model: ShowerCascade,
+    model: GenerativeModel,
     events: _Events,
     seed: int,
     config: SurrogateConfig,
@@ -500,7 +592,7 @@ def _encode(
 
 
 def _pairs(
-    model: ShowerCascade, table: torch.Tensor, seed: int, say: Callable[[str], None]
+    model: GenerativeModel, table: torch.Tensor, seed: int, say: Callable[[str], None]
 ) -> torch.Tensor:
     """Draw the teacher's showers, a tenth of them at a time and in small tiles."""
     parts: list[torch.Tensor] = []
