@@ -26,8 +26,8 @@ FLAGS = {
     "merge": "out parts",
     "models": "--json",
     "sample": (
-        "--batch-size --condition --device --energy --executor --extrapolate --json --like --out "
-        "--seed --shard --spectrum --workers -n model"
+        "--as --batch-size --condition --device --energy --executor --extrapolate --json --like "
+        "--out --seed --shard --spectrum --workers -n model"
     ),
     "scan": (
         "--at --fixed-noise --from --json --out --reference --seed --steps --to --vary --workers "

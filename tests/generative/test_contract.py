@@ -23,6 +23,9 @@ from simulacra.generative import (
     LikenessGan,
     LikenessGanConfig,
     MeanFlowConfig,
+    PointCascade,
+    PointCascadeConfig,
+    PointFlowConfig,
     RingKit,
     ShowerCascade,
     ShowerLayout,
@@ -72,6 +75,33 @@ def _flow_on_rings(config):
 def _ring_data():
     draw = torch.Generator().manual_seed(0)
     return torch.randn(EVENTS, 39, generator=draw), torch.rand(EVENTS, 1, generator=draw)
+
+
+def _points(*, cells):
+    """Return how a cascade of points is built: filled voxels, or points anywhere."""
+    config = PointCascadeConfig(
+        cells=cells,
+        places=5,
+        channels=8,
+        blocks=1,
+        width=12,
+        depth=4,
+        energy_width=12,
+        energy_blocks=1,
+        shape=PointFlowConfig(steps=2),
+    )
+    return lambda: PointCascade(config, LAYOUT)
+
+
+def _cloud_data():
+    """Return energies, angles, shares of area and depth of up to 5 points in each of 9 rings."""
+    draw = torch.Generator().manual_seed(0)
+    incident = 1000 * 64 ** torch.rand(EVENTS, 1, generator=draw)
+    x = torch.rand(EVENTS, 4, 45, generator=draw)
+    x[:, 0] = torch.exp(5 * x[:, 0])
+    x[:, 1] *= 6
+    there = torch.rand(EVENTS, 1, 45, generator=draw) < 0.5
+    return (x * there).flatten(1), incident
 
 
 def _vector_data():
@@ -129,6 +159,8 @@ GENERATORS = {
         _ring_data,
     ),
     "shower cascade": (_showers, _shower_data),
+    "points, cells": (_points(cells=True), _shower_data),
+    "points, free": (_points(cells=False), _cloud_data),
     **{
         f"shower cascade, {config.family}": (_showers_of(config), _shower_data)
         for config in (

@@ -265,14 +265,17 @@ class PointScores(nn.Module):
         """Put points into sectors of their own, and voxels into their flat order."""
         sector = distinct_sectors(points.angle, points.mask, self.places.sectors)
         whole = points.mask.flatten(1).shape[1]
-        found = []
-        for values, nothing in ((energies, 0.0), (logarithms, -1e3)):
-            placed = torch.full_like(points.angle, nothing)
-            placed = placed.scatter(2, sector, values[:, :whole].reshape(sector.shape))
+
+        def in_order(values: Tensor) -> Tensor:
+            values_of_rings = values[:, :whole].reshape(sector.shape)
+            placed = torch.empty_like(values_of_rings).scatter(2, sector, values_of_rings)
             inner = torch.cat([placed.flatten(1), values[:, whole:]], dim=1)
-            found.append(torch.empty_like(inner).index_copy(1, self.order, inner))
+            return torch.empty_like(inner).index_copy(1, self.order, inner)
+
         sizes = [n_radius * n_alpha for n_radius, n_alpha in self.places.rings]
-        return scaled_to_layers(*found, points.layers, sizes, self.threshold)
+        return scaled_to_layers(
+            in_order(energies), in_order(logarithms), points.layers, sizes, self.threshold
+        )
 
     def _energies(self, x: Tensor) -> Tensor:
         """Return the energy of every place in MeV, rings with an angle first."""
@@ -346,4 +349,5 @@ def _with_the_rest(found: Tensor, sectors: int) -> Tensor:
 
 
 def _normal(share: Tensor) -> Tensor:
-    return torch.special.ndtri(share.clamp(1e-6, 1 - 1e-6))
+    score: Tensor = torch.special.ndtri(share.clamp(1e-6, 1 - 1e-6))
+    return score

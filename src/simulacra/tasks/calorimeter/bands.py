@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import VoxelShowers
+from ...data import PointShowers, VoxelShowers
 from ...errors import ConfigError, RangeError, UnitError
 from ...units import parse_energy
 
@@ -75,7 +75,7 @@ def checked_bands(bands: Bands, conditions: Sequence[str]) -> dict[str, tuple[fl
     return {name: (float(low), float(high)) for name, (low, high) in bands.items()}
 
 
-def outside(bands: Bands, showers: VoxelShowers) -> NDArray[np.bool_]:
+def outside(bands: Bands, showers: VoxelShowers | PointShowers) -> NDArray[np.bool_]:
     """Tell which showers lie in no band, ``(events,)``."""
     kept = np.ones(len(showers), bool)
     for name, (low, high) in bands.items():

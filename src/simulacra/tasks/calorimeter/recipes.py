@@ -187,9 +187,9 @@ def photons_cloud() -> SurrogateConfig:
     """Photons as clouds: a point is a filled voxel, numbers of points first."""
     return photons().updated(
         name="photons-cloud",
-        model=PointCascadeConfig(channels=80, blocks=3, width=160, depth=8).to_dict(),
+        model=PointCascadeConfig(channels=64, blocks=3, width=128, depth=6).to_dict(),
         training=TrainingConfig(
-            epochs=12, batch_size=256, validation_fraction=0.02, threads=2
+            epochs=20, batch_size=256, validation_fraction=0.02, threads=2
         ).to_dict(),
     )
 
