@@ -108,7 +108,7 @@ class Gaussianize(Bijection):
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         value = at.value(low)
         y = at.bottom + at.step * (low + (x - value) / (at.value(low + 1) - value))
-        first, last = at.value(torch.zeros_like(low)), at.value(torch.full_like(low, self.nodes))
+        first, last = at.first, at.last
         y = torch.where(x > last, _TOP + (x - last) / at.slope, y)
         before = x if self.spike else (x - first) / at.slope
         return torch.where(x < first, at.bottom + before, y)
@@ -119,9 +119,10 @@ class Gaussianize(Bijection):
         low = place.long().clamp(0, self.nodes - 1)
         value = at.value(low)
         x = value + (place - low) * (at.value(low + 1) - value)
-        first, last = at.value(torch.zeros_like(low)), at.value(torch.full_like(low, self.nodes))
-        x = torch.where(y > _TOP, last + (y - _TOP) * at.slope, x)
-        before = y - at.bottom if self.spike else first + (y - at.bottom) * at.slope
+        x = torch.where(y > _TOP, at.last + (y - _TOP) * at.slope, x)
+        before = y - at.bottom
+        if not self.spike:
+            before = at.first + before * at.slope
         return torch.where(place < 0, before, x)
 
     def log_det(self, x: Tensor, log_energy: Tensor) -> Tensor:
@@ -195,12 +196,22 @@ class Gaussianize(Bijection):
         slope = (ends / (_TOP - self.bottom)).clamp(max=1.0)
         slope = torch.lerp(slope[left], slope[left + 1], part)[:, self.groups]
         step = (_TOP - bottom) / self.nodes
-        return _Table(self.table, self.groups[None, :], left[:, None], part, bottom, step, slope)
+        return _Table(self.table, self.groups, left, part, bottom, step, slope)
 
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """The tables at each event's energy: all arrays are ``(events, features)`` or broadcast."""
+    """The tables at each event's energy: arrays are ``(events, features)`` or broadcast.
+
+    Args:
+        table: ``(knots, groups, nodes + 1)``.
+        groups: of each feature, ``(features,)``.
+        left: the knot below each event's energy, ``(events,)``.
+        part: how far the energy is on the way to the next one, ``(events, 1)``.
+        bottom: score at which the table begins.
+        step: distance of its nodes.
+        slope: of the line beyond its ends.
+    """
 
     table: Tensor
     groups: Tensor
@@ -210,7 +221,22 @@ class _Table:
     step: Tensor
     slope: Tensor
 
+    @property
+    def first(self) -> Tensor:
+        """Return x at the first node of each feature."""
+        return self._column(0)
+
+    @property
+    def last(self) -> Tensor:
+        """Return x at the last node of each feature."""
+        return self._column(-1)
+
     def value(self, node: Tensor) -> Tensor:
         """Return x at a node of each feature."""
-        low = self.table[self.left, self.groups, node]
-        return torch.lerp(low, self.table[self.left + 1, self.groups, node], self.part)
+        left, groups = self.left[:, None], self.groups[None, :]
+        low = self.table[left, groups, node]
+        return torch.lerp(low, self.table[left + 1, groups, node], self.part)
+
+    def _column(self, node: int) -> Tensor:
+        at = self.table[..., node]
+        return torch.lerp(at[self.left], at[self.left + 1], self.part)[:, self.groups]

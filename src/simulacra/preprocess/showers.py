@@ -104,7 +104,7 @@ class ShowerScores(nn.Module):
     def layer_energies(self, energies: Tensor) -> Tensor:
         """Return the energy of each layer above threshold, ``(events, layers)``, MeV."""
         kept = torch.where(energies >= self.threshold, energies, 0.0)
-        return torch.stack([part.sum(dim=1) for part in kept.split(self.sizes, 1)], dim=1)
+        return _Layers(self.sizes, kept.device).sums(kept)
 
     def _logarithms(self, energies: Tensor) -> Tensor:
         kept = energies.clamp(min=0.5 * self.threshold)
@@ -142,21 +142,47 @@ def scaled_to_layers(
         sizes: how many of them each layer has, in order.
         threshold: in MeV.
     """
-    parts = zip(energies.split(list(sizes), 1), logarithms.split(list(sizes), 1), strict=True)
-    return torch.cat(
-        [_scaled(e, z, target[:, i : i + 1], threshold) for i, (e, z) in enumerate(parts)], dim=1
-    )
-
-
-def _scaled(energies: Tensor, logarithms: Tensor, target: Tensor, threshold: float) -> Tensor:
-    """Scale one layer's voxels to its energy, ``(events, voxels of the layer)``."""
-    brightest = torch.nn.functional.one_hot(logarithms.argmax(dim=1), energies.shape[1])
-    nothing = energies.sum(dim=1, keepdim=True) <= 0
-    energies = torch.where(nothing, brightest.to(energies.dtype), energies)
+    layers = _Layers(sizes, energies.device)
+    brightest = layers.largest(logarithms).to(energies.dtype)
+    wanted = layers.spread(target)
+    nothing = layers.spread(layers.sums(energies)) <= 0
+    energies = torch.where(nothing, brightest, energies)
     for _ in range(2):  # the first scaling may push voxels below the threshold
-        energies = energies * (target / energies.sum(dim=1, keepdim=True))
+        energies = energies * layers.spread(target / layers.sums(energies))
         kept = torch.where(energies >= threshold, energies, 0.0)
-        alone = kept.sum(dim=1, keepdim=True) <= 0
-        energies = torch.where(alone, brightest * target, kept)
-    total = energies.sum(dim=1, keepdim=True)
-    return energies * torch.where(total > 0, target / total.clamp(min=1e-30), 0.0)
+        alone = layers.spread(layers.sums(kept)) <= 0
+        energies = torch.where(alone, brightest * wanted, kept)
+    total = layers.sums(energies)
+    return energies * layers.spread(torch.where(total > 0, target / total.clamp(min=1e-30), 0.0))
+
+
+class _Layers:
+    """Sums over the voxels of each layer, and back: few operations, whatever the layers."""
+
+    def __init__(self, sizes: Sequence[int], device: torch.device) -> None:
+        self.sizes = list(sizes)
+        self.equal = len(set(self.sizes)) == 1
+        number = torch.tensor(self.sizes, device=device)
+        self.start = number.cumsum(0) - number
+        self.layer = torch.repeat_interleave(
+            torch.arange(len(self.sizes), device=device), number, output_size=sum(self.sizes)
+        )
+
+    def sums(self, x: Tensor) -> Tensor:
+        """Sum within each layer, ``(events, layers)``."""
+        if self.equal:
+            return x.unflatten(1, (len(self.sizes), -1)).sum(dim=2)
+        return torch.stack([part.sum(dim=1) for part in x.split(self.sizes, 1)], dim=1)
+
+    def largest(self, x: Tensor) -> Tensor:
+        """Mark the largest number of each layer, ``(events, voxels)``, bool."""
+        if self.equal:
+            place = x.unflatten(1, (len(self.sizes), -1)).argmax(dim=2)
+        else:
+            place = torch.stack([part.argmax(dim=1) for part in x.split(self.sizes, 1)], dim=1)
+        mark = torch.zeros_like(x, dtype=torch.bool)
+        return mark.scatter(1, place + self.start, value=True)
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Give each voxel its layer's number, ``(events, voxels)``."""
+        return x.index_select(1, self.layer)
