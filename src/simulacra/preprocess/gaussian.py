@@ -233,9 +233,10 @@ class _Table:
 
     def value(self, node: Tensor) -> Tensor:
         """Return x at a node of each feature."""
-        left, groups = self.left[:, None], self.groups[None, :]
-        low = self.table[left, groups, node]
-        return torch.lerp(low, self.table[left + 1, groups, node], self.part)
+        _, groups, nodes = self.table.shape
+        place = (self.left[:, None] * groups + self.groups) * nodes + node
+        low, high = self.table.take(place), self.table.take(place + groups * nodes)
+        return torch.lerp(low, high, self.part)
 
     def _column(self, node: int) -> Tensor:
         at = self.table[..., node]
