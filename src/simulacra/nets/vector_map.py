@@ -56,7 +56,8 @@ class VectorMap(nn.Module):
         h = self.enter(x)
         for block in self.blocks:
             h = block(h, c)
-        return torch.stack(self.leave(h).chunk(self.outputs, dim=1), dim=1)
+        out: Tensor = self.leave(h).unflatten(1, (self.outputs, -1))
+        return out
 
 
 class VectorCritic(nn.Module):
