@@ -70,11 +70,13 @@ def test_points_of_a_layer_sum_to_its_energy_whatever_their_scores(places):
         angle=9 * torch.randn(points.angle.shape, generator=draw),
     )
     back = scores.decode_points(wild, incident)
-    found = scores.layer_energies(scores._energies(back))
+    inner = back[:, scores.order] if places.cells else back.chunk(4, dim=1)[0]
+    found = scores.layer_energies(inner)
     torch.testing.assert_close(found, points.layers, rtol=1e-5, atol=1e-3)
     assert (back >= 0).all()
     if places.cells:
-        assert (back[back > 0] >= 1 - 1e-5).all()
+        assert (back[back > 0] >= 1 - 1e-3).all()
+        assert int((back > 0).sum()) >= 0.99 * int((x > 0).sum())
     else:
         _, angle, area, depth = back.chunk(4, dim=1)
         assert (angle < 6).all()

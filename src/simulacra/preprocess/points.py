@@ -290,9 +290,8 @@ class PointScores(nn.Module):
             return torch.empty_like(inner).index_copy(1, self.order, inner)
 
         sizes = [n_radius * n_alpha for n_radius, n_alpha in self.places.rings]
-        return scaled_to_layers(
-            in_order(energies), in_order(logarithms), points.layers, sizes, self.threshold
-        )
+        cut = (1 - 1e-6) * self.threshold  # a point at the threshold is not lost by rounding
+        return scaled_to_layers(in_order(energies), in_order(logarithms), points.layers, sizes, cut)
 
     def _energies(self, x: Tensor) -> Tensor:
         """Return the energy of every place in MeV, rings with an angle first."""
