@@ -20,6 +20,7 @@ from simulacra.generative import (
     Flow,
     FlowMatching,
     FlowMatchingConfig,
+    GridKit,
     LikenessGan,
     LikenessGanConfig,
     MeanFlowConfig,
@@ -116,6 +117,32 @@ def _shower_data():
     return torch.where(x >= 1, x, 0.0), incident
 
 
+CELLS = ShowerLayout(
+    rings=(),
+    threshold=1.0,
+    conditions=("incident_energy", "theta", "phi", "x", "pdg"),
+    cells=((2, 6), (3, 4), (5, 1)),
+    particles=(-11, 11, 22),
+)
+
+
+def _cells_of(config):
+    """Return how a cascade of rectangular cells is built whose cells are of a family."""
+    small = CascadeConfig(
+        equivariant=False, patch=4, channels=8, blocks=1, width=12, energy_width=12, energy_blocks=1
+    )
+    return lambda: ShowerCascade(small.updated(shape=config.to_dict()), CELLS)
+
+
+def _cell_data():
+    draw = torch.Generator().manual_seed(0)
+    incident = 1000 * 64 ** torch.rand(EVENTS, 1, generator=draw)
+    rest = torch.rand(EVENTS, 3, generator=draw) * torch.tensor([0.3, 6.0, 20.0])
+    pdg = torch.tensor([-11.0, 11.0, 22.0]).repeat(EVENTS // 3)[:, None]
+    x = torch.exp(2 * torch.randn(EVENTS, CELLS.voxels, generator=draw)) * incident / 5000
+    return torch.where(x >= 1, x, 0.0), torch.cat([incident, rest, pdg], dim=1)
+
+
 LEARNS_WITHOUT_NOISE = (Flow, VectorQuantised)
 
 GENERATORS = {
@@ -157,6 +184,29 @@ GENERATORS = {
     "autoregressive flow, rings": (
         _flow_on_rings(AutoregressiveFlowConfig(steps=2, bins=4)),
         _ring_data,
+    ),
+    "coupling flow, cells": (
+        lambda: build_family(
+            CouplingFlowConfig(couplings=2, bins=4), GridKit(((2, 2),), 1, channels=8, blocks=1)
+        ),
+        _vector_data,
+    ),
+    **{
+        f"cells, {config.family}": (_cells_of(config), _cell_data)
+        for config in (
+            FlowMatchingConfig(steps=2),
+            DiffusionConfig(steps=2),
+            MeanFlowConfig(),
+            CouplingFlowConfig(couplings=2, bins=4),
+            AutoregressiveFlowConfig(steps=1, bins=4),
+            VariationalAutoencoderConfig(local=2, whole=3),
+            VectorQuantisedConfig(local=1, whole=2, codes=8, depth=2, width=8, heads=2),
+            WassersteinGanConfig(),
+        )
+    },
+    "calogan, cells": (
+        lambda: CaloGan(CaloGanConfig(noise=5, channels=8, width=12), CELLS),
+        _cell_data,
     ),
     "shower cascade": (_showers, _shower_data),
     "points, cells": (_points(cells=True), _shower_data),

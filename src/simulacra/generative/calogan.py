@@ -109,7 +109,8 @@ class CaloGan(GenerativeModel):
         """Return what :meth:`encode` makes of generated energies; nothing below the threshold."""
         voxels: Tensor = self.generator(torch.cat([noise, given], dim=1))
         voxels = voxels.clamp(max=_HIGHEST)
-        return torch.where(voxels.expm1() * self.unit >= self.threshold, voxels, 0.0)
+        kept = torch.where(voxels.expm1() * self.unit >= self.threshold, voxels, 0.0)
+        return voxels + (kept - voxels).detach()  # what is cut can come back
 
     def _scaled(self, condition: Tensor) -> Tensor:
         scaled: Tensor = self.scale(self.incident(condition), condition[:, 0])
@@ -131,7 +132,7 @@ class _Streams(nn.Module):
         for layer, stream in enumerate(self.streams):
             image = stream(h)
             images.append(self.carry[layer - 1](images[-1], image) if layer else image)
-        return rectified(torch.cat([image.flatten(1) for image in images], dim=1))
+        return rectified(torch.cat([image.flatten(1) for image in images], dim=1) + _LIGHT)
 
 
 class _Critic(nn.Module):
@@ -171,4 +172,5 @@ class _Critic(nn.Module):
 
 
 _SMALL, _FAR = 1e-4, 10.0
+_LIGHT = 0.5  # untrained, voxels are above the threshold: the critic teaches all of them
 _HIGHEST = 15.0  # exp(15) thresholds: above any voxel, and finite

@@ -77,7 +77,7 @@ class CascadeConfig(Config):
     """
 
     equivariant: bool = True
-    patch: int = Field(default=12, ge=1)
+    patch: int = Field(default=24, ge=1)
     channels: int = Field(default=128, ge=1)
     blocks: int = Field(default=5, ge=1)
     width: int = Field(default=256, ge=2)

@@ -24,7 +24,8 @@ _MOST_IMAGES = 16  # of all samples, shown at once
 
 def average_showers(verdicts: Sequence[Verdict], names: Sequence[str]) -> Family:
     """Mean showers: a bounded selection of layers, each judged sample below the other."""
-    at_hand = [image.layer for image in verdicts[0].images]
+    images = verdicts[0].images
+    at_hand = [images[place].layer for place in _by_view(verdicts[0]) if place < len(images)]
     shown, folded, left_out = selection(
         at_hand,
         min(_LAYERS, max(2, _MOST_IMAGES // len(verdicts))),
@@ -51,7 +52,7 @@ def average_showers(verdicts: Sequence[Verdict], names: Sequence[str]) -> Family
 def single_showers(verdicts: Sequence[Verdict], names: Sequence[str]) -> Family:
     """Single showers: the same number from each judged sample, in evenly chosen layers."""
     geometry = Geometry.from_dict(dict(verdicts[0].geometry))
-    positions = even(range(len(geometry.layers)), _LAYERS)
+    positions = sorted(even(_by_view(verdicts[0]), _LAYERS))
     each = max(1, _MOST_EXAMPLES // len(verdicts))
     found, left_out = [], 0
     for verdict, name in zip(verdicts, names, strict=True):
@@ -61,6 +62,18 @@ def single_showers(verdicts: Sequence[Verdict], names: Sequence[str]) -> Family:
             found.append(_example_picture(figure, example, name))
     shown = max(_OPEN_EXAMPLES, len(verdicts))
     return Family("Single showers", found[:shown], found[shown:], left_out)
+
+
+def _by_view(verdict: Verdict) -> list[int]:
+    """Return the layers' places, those that see one direction before those that see another.
+
+    An even choice among layers that see x and y by turns would show one of them only.
+    """
+    layers = Geometry.from_dict(dict(verdict.geometry)).layers
+    directions = list(dict.fromkeys(layer.sees for layer in layers if layer.sees))
+    if len(directions) < 2 or ("eta", "phi") in directions:
+        return list(range(len(layers)))
+    return sorted(range(len(layers)), key=lambda place: directions.index(layers[place].sees))
 
 
 def _mean_picture(figure: Figure, where: str, name: str, image: MeanImage) -> Picture:

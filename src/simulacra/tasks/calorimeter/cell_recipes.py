@@ -10,7 +10,7 @@ __all__ = ["ams02", "calogan", "ecal", "three_layer"]
 
 
 def three_layer() -> SurrogateConfig:
-    """Three layers of cells; energy, direction, impact point and particle; 20 minutes on a core."""
+    """Three layers of cells; energy, direction, impact point and particle; 15 minutes of a core."""
     return SurrogateConfig(
         name="three-layer",
         summary=(
@@ -20,14 +20,14 @@ def three_layer() -> SurrogateConfig:
         conditions=("theta", "phi", "x", "y", "pdg"),
         model=CascadeConfig(
             equivariant=False,
-            patch=12,
+            patch=24,
             channels=64,
             blocks=4,
             width=192,
             energy_width=192,
             shape=FlowMatchingConfig(steps=6),
         ),
-        training=TrainingConfig(epochs=30, batch_size=256, validation_fraction=0.02, threads=1),
+        training=TrainingConfig(epochs=50, batch_size=256, validation_fraction=0.02, threads=1),
         half_precision=True,
     )
 
@@ -40,7 +40,7 @@ def ecal() -> SurrogateConfig:
             "Electrons, photons and positrons from many directions on 18 layers of 72 cells that "
             "see x and y by turns."
         ),
-        model=three_layer().model.updated(patch=18).to_dict(),
+        model=three_layer().model.updated(patch=24).to_dict(),
     )
 
 
