@@ -85,11 +85,13 @@ class CountScores(nn.Module):
         low = share.gather(2, count.long()[..., None])[..., 0]
         high = share.gather(2, count.long()[..., None] + 1)[..., 0]
         inside = (low + uniform.double() * (high - low)).clamp(1e-9, 1 - 1e-9)
-        return torch.special.ndtri(inside).to(uniform.dtype)
+        y: Tensor = torch.special.ndtri(inside)
+        return y.to(uniform.dtype)
 
     def decode(self, y: Tensor, log_energy: Tensor) -> Tensor:
         """Return counts, int64, ``(events, columns)``."""
-        return (y[..., None] >= self.bounds_at(log_energy)).sum(dim=2)
+        number: Tensor = (y[..., None] >= self.bounds_at(log_energy)).sum(dim=2)
+        return number
 
     def bounds_at(self, log_energy: Tensor) -> Tensor:
         """Return the score above which a count exceeds m, ``(events, columns, largest)``."""
