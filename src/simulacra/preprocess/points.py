@@ -15,7 +15,7 @@ from .energy import LayerRatios
 from .gaussian import Gaussianize
 from .showers import filled_layers, scaled_to_layers
 
-__all__ = ["PointPlaces", "PointScores", "distinct_sectors"]
+__all__ = ["EncodedPoints", "PointPlaces", "PointScores", "distinct_sectors"]
 
 _ABSENT = -1e3  # in the place of a score: no point
 
