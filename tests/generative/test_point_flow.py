@@ -170,3 +170,15 @@ def test_numbers_of_points_survive_in_voxels():
     assert model.encode(x, incident).isfinite().all()
     assert model.loss(Batch(model.encode(x, incident), incident, torch.ones(300)),
                       Draws(1, 0, 300)).isfinite().all()  # fmt: skip
+
+
+def test_in_a_full_ring_no_point_has_to_move():
+    """Paths are whole sectors long, and none where noise and data fill the same sectors: all."""
+    data = _data()
+    full = replace(data, mask=torch.ones_like(data.mask))
+    losses = []
+    for weight in (1.0, 1e6):
+        flow = _flow()
+        flow.config = flow.config.updated(angle_weight=weight)
+        losses.append(flow.loss(full, torch.zeros(64, 1), Draws(3, 0, 64)))
+    torch.testing.assert_close(*losses)
