@@ -7,6 +7,7 @@ family on one density.
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import cache
 from importlib import import_module
@@ -74,8 +75,8 @@ def test_log_density_is_the_truth(family, density, record_property):
     assert abs(row.nats) < NATS
 
 
-def test_the_table_has_a_line_for_each_cell():
-    rows = [
+def _rows():
+    return [
         {
             "family": family,
             "density": "three rings",
@@ -92,10 +93,24 @@ def test_the_table_has_a_line_for_each_cell():
         for family in ("diffusion", "coupling flow")
         for seed in (0, 1)
     ]
-    lines = bench.markdown(rows).splitlines()
+
+
+def test_the_table_has_a_line_for_each_cell():
+    lines = bench.markdown(_rows()).splitlines()
     assert len(lines) == 4
     assert lines[2].startswith("| coupling flow | three rings | 2 | 0.520 ± 0.014 | 0.530 |")
     assert "| none | none |" in lines[3]
+
+
+def test_rows_of_several_files_are_joined(tmp_path, monkeypatch, capsys):
+    first, second, out = (tmp_path / name for name in ("a.json", "b.json", "out.json"))
+    first.write_text(json.dumps(_rows()[:3]))
+    second.write_text(json.dumps(_rows()[2:]))
+    words = ["--families", "--join", str(first), str(second), "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["densities.py", *words])
+    bench.main()
+    assert len(json.loads(out.read_text())) == 4
+    assert capsys.readouterr().out.count("three rings") == 2
 
 
 @pytest.mark.parametrize("name", DENSITIES)

@@ -11,7 +11,7 @@ from browser import CHROMIUM, inspect
 from typer.testing import CliRunner
 
 from simulacra.cli.app import app
-from simulacra.data import VoxelShowers, toy_geometry, write_showers
+from simulacra.data import Geometry, GridLayer, VoxelShowers, toy_geometry, write_showers
 from simulacra.errors import (
     ConfigError,
     OverlapError,
@@ -258,6 +258,33 @@ def test_the_page_of_fresh_noise_has_no_slides(tiny):
     page = render_scan(scan(tiny, "energy", steps=3, showers=4))
     assert "slider" not in page
     assert page.count("<img") >= 3
+
+
+def test_particles_and_rectangular_cells():
+    """One value for each particle, no order between them; cells are drawn as cells."""
+    cells = tuple(
+        GridLayer.square(i, n, 4, 40.0, 10.0 * i, 10.0 * i + 10) for i, n in enumerate((6, 1))
+    )
+    model = Known(conditions=("pdg", "x"))
+    model.geometry = Geometry("cells", "photon", 22, cells, threshold=0.0)
+    model.manifest["validity"] |= {"particles": [11, -11, 22]}
+
+    def sample(energy, conditions, *, seed, first_event, workers):
+        draw = np.random.default_rng([seed, first_event])
+        energies = draw.random((len(energy), model.geometry.voxels)) * energy[:, None] / 28
+        return VoxelShowers(energies, energy, model.geometry, conditions=dict(conditions))
+
+    model.sample = sample
+    found = scan(model, "particle", showers=4, fixed_noise=True)
+    assert found.values == (-11.0, 11.0, 22.0)
+    assert found.monotonicity is None
+    assert found.smoothness is None
+    assert {"centre_x", "centre_y"} <= {curve.name for curve in found.curves}
+    page = render_scan(found)
+    assert page.count('<figure data-name="') == 3
+    assert scan(model, "x", showers=2, steps=2).others["particle"] == -11.0
+    with pytest.raises(ConfigError, match="no range"):
+        scan(model, "particle", low=1.0)
 
 
 def test_hostile_names_do_not_run(moved):

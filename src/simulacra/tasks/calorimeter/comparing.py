@@ -158,6 +158,8 @@ def _parts(
             f'reference: is of geometry "{reference.geometry.name}", expected the model\'s, '
             f'"{surrogate.geometry.name}".'
         )
+    for file in getattr(reference, "files", [reference] * isinstance(reference, ShowerFile)):
+        file.refuse_gev()
     pieces = [reference] if isinstance(reference, VoxelShowers) else reference.chunks()
     file = str(surrogate.manifest["training"]["file"])
     trained = Fingerprint((file,), (), np.unique(surrogate.training_keys))
