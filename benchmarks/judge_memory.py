@@ -8,7 +8,8 @@
 each for 50,000 showers). `suite` judges one against the other in a process of its own; `epoch`
 reads, stores the inputs of one classifier and trains the first epoch of one retraining. Memory is
 that of the process and all its children together, read from /proc ten times a second (Linux only);
-a page that two processes share counts twice. Prints one JSON line per measurement.
+a page that two processes share counts twice. With `--at-most MINUTES` a measurement ends then, and says so.
+Prints one JSON line per measurement.
 """
 
 from __future__ import annotations
@@ -89,9 +90,9 @@ def make(path: Path, events: int, seed: int, dtype: str) -> dict[str, object]:
     }
 
 
-def measured(command: list[str]) -> dict[str, object]:
+def measured(command: list[str], at_most: float) -> dict[str, object]:
     """Run a command; give its wall time and the peak memory of it and its children."""
-    start, peak, processes = time.perf_counter(), 0, 1
+    start, peak, processes, ended = time.perf_counter(), 0, 1, False
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     while True:
         pid, status, usage = os.wait4(child.pid, os.WNOHANG)
@@ -100,6 +101,9 @@ def measured(command: list[str]) -> dict[str, object]:
         family = _family(child.pid)
         processes = max(processes, len(family))
         peak = max(peak, sum(_resident(one) for one in family))
+        if not ended and time.perf_counter() - start > 60 * at_most:
+            child.terminate()
+            ended = True
         time.sleep(PAUSE)
     return {
         "peak_gb": round(max(peak, usage.ru_maxrss * 1024) / 1e9, 3),
@@ -107,6 +111,7 @@ def measured(command: list[str]) -> dict[str, object]:
         "processes": processes,
         "seconds": round(time.perf_counter() - start, 1),
         "exit": os.waitstatus_to_exitcode(status),
+        "ended_early": ended,
     }
 
 
@@ -140,6 +145,7 @@ def main() -> None:
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--suite", default=SUITE)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--at-most", type=float, default=float("inf"), metavar="MINUTES")
     given = parser.parse_args()
     files = [given.folder / f"ds3-{role}.hdf5" for role in ("generated", "reference")]
     if given.step == "make":
@@ -160,7 +166,7 @@ def main() -> None:
         what = {"first_epoch": given.classifier}
     with h5py.File(files[0]) as file:
         what["events"] = len(file["showers"])
-    print(json.dumps({**what, **measured(command)}), flush=True)
+    print(json.dumps({**what, **measured(command, given.at_most)}), flush=True)
 
 
 def first_epoch(generated: Path, reference: Path, classifier: str, threads: int) -> None:
