@@ -8,8 +8,8 @@
 each for 50,000 showers). `suite` judges one against the other in a process of its own; `epoch`
 reads, stores the inputs of one classifier and trains the first epoch of one retraining. Memory is
 that of the process and all its children together, read from /proc ten times a second (Linux only);
-a page that two processes share counts twice. With `--at-most MINUTES` a measurement ends then, and says so.
-Prints one JSON line per measurement.
+a page that two processes share counts twice. With `--at-most MINUTES` a measurement ends then, and
+says so. Prints one JSON line per measurement.
 """
 
 from __future__ import annotations
