@@ -81,6 +81,8 @@ class Case:
     teacher: str | None = None
 
 
+PATHS: dict[str, Any] = {"steps": 3000, "batch": 1024, "width": 96, "blocks": 3}
+
 FAMILIES = {
     "coupling flow": Case(
         CouplingFlowConfig(couplings=4, bins=16, bound=3.0), steps=1200, rate=5e-3
@@ -96,10 +98,12 @@ FAMILIES = {
         rate=5e-3,
         teacher="autoregressive flow",
     ),
-    "flow matching": Case(FlowMatchingConfig(solver="heun", steps=12)),
-    "diffusion": Case(DiffusionConfig(steps=24)),
-    "mean flow": Case(MeanFlowConfig(steps=1)),
-    "mean flow, student": Case(MeanFlowConfig(steps=1, lesson="end"), teacher="flow matching"),
+    "flow matching": Case(FlowMatchingConfig(solver="heun", steps=12), **PATHS),
+    "diffusion": Case(DiffusionConfig(steps=24), **PATHS),
+    "mean flow": Case(MeanFlowConfig(steps=1), **PATHS),
+    "mean flow, student": Case(
+        MeanFlowConfig(steps=1, lesson="end"), **PATHS, teacher="flow matching"
+    ),
     "variational": Case(
         VariationalAutoencoderConfig(
             local=2, whole=0, beta=0.05, prior=FlowMatchingConfig(solver="heun", steps=12)

@@ -150,8 +150,12 @@ def test_bins_fit_a_band():
     values = np.linspace(0, 10, 6)
     assert bins_of(values, None).tolist() == values.tolist()
     assert bins_of(values, (20.0, 30.0)).tolist() == values.tolist()
-    assert bins_of(values, (3.0, 5.0)).tolist() == [0, 3, 5, 8, 10]
+    assert bins_of(values, (3.5, 6.2)).tolist() == [0, 2, 3.5, 6.2, 8, 10]
     assert bins_of(values, (-5.0, 3.5)).tolist() == [0, 2, 3.5, 6, 8, 10]
+    energies = np.geomspace(1e3, 64e3, 13)  # six steps of the root of two below 8 GeV
+    edges = bins_of(energies, (6000.0, 12000.0), "incident_energy")
+    assert {6000.0, 12000.0} <= set(edges.tolist())
+    assert np.diff(np.log(edges)).min() > 0.4 * np.log(2) / 2
     assert bins_of(np.array([-11.0, 11.0, 22.0]), None, "pdg").tolist() == [-11.5, 0, 16.5, 22.5]
 
 

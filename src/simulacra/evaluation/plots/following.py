@@ -120,11 +120,11 @@ def curves(
             axis.axvspan(*band, color=GREY, alpha=0.18, linewidth=0)
             axis.annotate(
                 "not trained on",
-                (band[0], 1.0),
+                (band[0], 0.0),
                 xycoords=("data", "axes fraction"),
-                xytext=(2, -3),
+                xytext=(2, 3),
                 textcoords="offset points",
-                va="top",
+                va="bottom",
                 fontsize=7,
                 color=INK,
             )

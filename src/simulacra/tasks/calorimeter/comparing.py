@@ -94,7 +94,7 @@ def bins_of(values: FloatArray, band: tuple[float, float] | None, column: str = 
     Args:
         values: of the scan, rising.
         band: low and high.
-        column: particles have a bin around each.
+        column: name of the condition; particles have a bin around each.
 
     Example:
         >>> bins_of(np.array([0.0, 1.0, 2.0, 3.0, 4.0]), (1.1, 2.2)).tolist()
@@ -105,17 +105,12 @@ def bins_of(values: FloatArray, band: tuple[float, float] | None, column: str = 
         return np.concatenate([[values[0] - 0.5], between, [values[-1] + 0.5]])
     if band is None or band[1] <= values[0] or band[0] >= values[-1]:
         return values
-    low, high = max(band[0], values[0]), min(band[1], values[-1])
-    width = np.diff(values).min() / 2
-    kept = values[
-        (values < low - width) | (values > high + width) | _within(values, low, high, width)
-    ]
-    return np.unique(np.concatenate([values[[0, -1]], kept, [low, high]]))
-
-
-def _within(values: FloatArray, low: float, high: float, width: float) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (values > low + width) & (values < high - width)
-    return found
+    ends = np.clip(band, values[0], values[-1])
+    scale = np.log if column == "incident_energy" else np.asarray  # in which steps are equal
+    at, width = scale(values), np.diff(scale(values)).min() / 2
+    near = (np.abs(at[:, None] - scale(ends)) < width).any(axis=1)
+    near[[0, -1]] = False
+    return np.unique(np.concatenate([values[~near], ends]))
 
 
 class _Table:
