@@ -21,6 +21,7 @@ from simulacra.generative import (
     FlowMatching,
     FlowMatchingConfig,
     GridKit,
+    LayerwiseConfig,
     LikenessGan,
     LikenessGanConfig,
     MeanFlowConfig,
@@ -71,6 +72,21 @@ def _showers_of(config):
 def _flow_on_rings(config):
     kit = RingKit(LAYOUT.rings, 1, channels=8, blocks=1, width=12)
     return lambda: build_family(config, kit)
+
+
+def _layerwise():
+    kit = RingKit(((2, 6),) * 3, 1, channels=8, blocks=1, width=12)
+    return build_family(LayerwiseConfig(layer=FlowMatchingConfig(steps=2, along="angle")), kit)
+
+
+def _regular_data():
+    draw = torch.Generator().manual_seed(0)
+    return torch.randn(EVENTS, 36, generator=draw), torch.rand(EVENTS, 1, generator=draw)
+
+
+def _showers_behind_a_copula():
+    small = CascadeConfig(channels=8, blocks=1, width=12, energy_width=12, energy_blocks=1)
+    return ShowerCascade(small.updated(copula="symmetric", mirror=True), LAYOUT)
 
 
 def _ring_data():
@@ -208,7 +224,9 @@ GENERATORS = {
         lambda: CaloGan(CaloGanConfig(noise=5, channels=8, width=12), CELLS),
         _cell_data,
     ),
+    "layerwise": (_layerwise, _regular_data),
     "shower cascade": (_showers, _shower_data),
+    "shower cascade, copula": (_showers_behind_a_copula, _shower_data),
     "points, cells": (_points(cells=True), _shower_data),
     "points, free": (_points(cells=False), _cloud_data),
     **{

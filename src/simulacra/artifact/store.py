@@ -150,11 +150,16 @@ def _stored(weights: Mapping[str, Tensor], half: bool) -> dict[str, NDArray[Any]
     arrays = {name: np.ascontiguousarray(t.detach().cpu().numpy()) for name, t in weights.items()}
     if not half:
         return arrays
-    # preprocessing constants are few and exact; the networks' parameters are many and rounded
+    # preprocessing constants are few and exact; the networks' parameters and the covariances of
+    # a copula are many and rounded
     return {
-        name: array.astype(np.float16) if "network" in name and array.size > 64 else array
+        name: array.astype(np.float16) if _rounded(name) and array.size > 64 else array
         for name, array in arrays.items()
     }
+
+
+def _rounded(name: str) -> bool:
+    return "network" in name or "copula" in name
 
 
 def _float32(array: NDArray[Any]) -> NDArray[Any]:

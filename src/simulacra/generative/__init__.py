@@ -4,6 +4,7 @@ from .autoencoder import VariationalAutoencoder, VariationalAutoencoderConfig
 from .autoregressive_flow import AutoregressiveFlow, AutoregressiveFlowConfig
 from .calogan import CaloGan, CaloGanConfig
 from .cascade import CascadeConfig, ShowerCascade, ShowerLayout
+from .copula import Copula
 from .coupling_flow import CouplingFlow, CouplingFlowConfig
 from .device import require_device
 from .diffusion import Diffusion, DiffusionConfig
@@ -11,8 +12,10 @@ from .families import FAMILIES, FamilyConfig, build_family
 from .flow import Flow
 from .flow_matching import FlowMatching, FlowMatchingConfig
 from .halves import Half
+from .independent import Independent, IndependentConfig
 from .inverse_autoregressive_flow import InverseAutoregressiveFlow, InverseAutoregressiveFlowConfig
 from .kit import GridKit, NetworkKit, RingKit, VectorKit
+from .layerwise import Layerwise, LayerwiseConfig
 from .likeness_gan import LikenessGan, LikenessGanConfig
 from .mean_flow import MeanFlow, MeanFlowConfig
 from .model import GenerativeModel, HasDensity, initialised
@@ -30,6 +33,7 @@ __all__ = [
     "CaloGan",
     "CaloGanConfig",
     "CascadeConfig",
+    "Copula",
     "CouplingFlow",
     "CouplingFlowConfig",
     "Diffusion",
@@ -43,8 +47,12 @@ __all__ = [
     "GridKit",
     "Half",
     "HasDensity",
+    "Independent",
+    "IndependentConfig",
     "InverseAutoregressiveFlow",
     "InverseAutoregressiveFlowConfig",
+    "Layerwise",
+    "LayerwiseConfig",
     "LikenessGan",
     "LikenessGanConfig",
     "MeanFlow",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
+import numpy as np
 import torch
-from pydantic import Field
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from ..batch import Batch, Draws
 from ..config import Config
 from ..errors import ConfigError
+from ..nets import ConditionalGaussian
 from ..preprocess import IncidentParticle, ShowerScores, Standardize
 from ..random import Stream
+from .copula import Copula, layer_noise, shower_keys
 from .families import FamilyConfig, build_family
 from .flow_matching import FlowMatchingConfig
 from .kit import GridKit, NetworkKit, RingKit, VectorKit
@@ -65,6 +70,12 @@ class CascadeConfig(Config):
         equivariant: showers look the same from every sector (a particle along the axis); False
             where an angle, a position or the detector singles out a direction, and for rectangular
             cells.
+        mirror: they look the same in a mirror, too: training showers are reflected at random.
+        copula: correlations of pairs of voxels are taken out in closed form
+            (:class:`~simulacra.generative.Copula`): ``symmetric`` for any family, ``by_layer``
+            for families that go from layer to layer, ``none`` leaves them to the network.
+        slab: layers that the network of voxels takes together, for layers of one shape
+            (:class:`~simulacra.nets.DepthMixer`); 0: all, in any shape (the ring network).
         patch: cells that a patch of a layer of rectangular cells has at most; no part for rings.
         channels: channels of the ring network, or numbers that describe a patch.
         blocks: its residual blocks.
@@ -77,6 +88,9 @@ class CascadeConfig(Config):
     """
 
     equivariant: bool = True
+    mirror: bool = False
+    copula: Literal["none", "symmetric", "by_layer"] = "none"
+    slab: int = Field(default=0, ge=0)
     patch: int = Field(default=24, ge=1)
     channels: int = Field(default=128, ge=1)
     blocks: int = Field(default=5, ge=1)
@@ -86,6 +100,15 @@ class CascadeConfig(Config):
     shape_weight: float = Field(default=4.0, gt=0)
     shape: FamilyConfig = FlowMatchingConfig(steps=5)
     energy: FamilyConfig = FlowMatchingConfig(steps=6)
+
+    @model_validator(mode="after")
+    def _symmetries_hold(self) -> Self:
+        if not self.equivariant and (self.mirror or self.slab or self.copula != "none"):
+            raise ValueError(
+                "mirror, copula and slab are for showers without a preferred angle: expected "
+                "equivariant=true, or mirror=false, copula=none, slab=0"
+            )
+        return self
 
 
 class ShowerCascade(Student, GenerativeModel):
@@ -112,6 +135,8 @@ class ShowerCascade(Student, GenerativeModel):
         ConfigError: if a symmetric model of rectangular cells is asked for.
     """
 
+    reflected: Tensor
+
     def __init__(self, config: CascadeConfig, layout: ShowerLayout) -> None:
         super().__init__()
         layers, conditions = len(layout.images), layout.incident.size
@@ -124,6 +149,16 @@ class ShowerCascade(Student, GenerativeModel):
         self.scores = ShowerScores(sizes, layout.threshold, by_ring=config.equivariant)
         self.scale = Standardize(conditions)
         plain = VectorKit(layers, conditions, config.energy_width, config.energy_blocks)
+        self.copula = (
+            None
+            if config.copula == "none"
+            else Copula(layout.rings, conditions + layers, by_layer=config.copula == "by_layer")
+        )
+        self.energy_copula = (
+            None if self.copula is None else ConditionalGaussian(layers, conditions)
+        )
+        self.mirror = config.mirror
+        self.register_buffer("reflected", _reflected(sizes), persistent=False)
         self.energy = build_family(config.energy, plain)
         self.shape = build_family(config.shape, _kit(config, layout, conditions + layers))
         self.noise_size = self.energy.noise_size + self.shape.noise_size
@@ -134,6 +169,10 @@ class ShowerCascade(Student, GenerativeModel):
         self.scale.fit(self.incident(condition), condition[:, 0].log(), weight)
         noise = draws.normal(self.layers, Stream.EMPTY_VOXELS)
         self.scores.fit(x, condition[:, 0], noise, weight)
+        if self.copula is not None and self.energy_copula is not None:
+            voxels, boundary, given, keys = self._for_copula(x, condition)
+            self.energy_copula.fit(given[:, -self.layers :], self._scaled(condition), weight)
+            self.copula.fit(voxels, boundary, given, weight, keys)
         return self
 
     def learn_from(self, teacher: GenerativeModel) -> None:
@@ -155,6 +194,17 @@ class ShowerCascade(Student, GenerativeModel):
             )
         self.scores.load_state_dict(teacher.scores.state_dict())
         self.scale.load_state_dict(teacher.scale.state_dict())
+        if (self.copula is None) != (teacher.copula is None):
+            raise ConfigError(
+                "teacher: a student learns behind the teacher's copula: expected model.copula as "
+                "the teacher's, found another."
+            )
+        for law, known in (
+            (self.copula, teacher.copula),
+            (self.energy_copula, teacher.energy_copula),
+        ):
+            if law is not None and known is not None:
+                law.load_state_dict(known.state_dict())
         self._constants_known = True
         self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
         for own, other in ((self.energy, teacher.energy), (self.shape, teacher.shape)):
@@ -164,6 +214,11 @@ class ShowerCascade(Student, GenerativeModel):
                 own.learn_from(other)
 
     def encode(self, x: Tensor, condition: Tensor) -> Tensor:
+        if self.copula is not None:
+            scores, boundary, given, keys = self._for_copula(x, condition)
+            learns = any(True for _ in self.shape.parameters())
+            z = self.copula.whiten(scores, boundary, given, keys) if learns else scores
+            return torch.cat([given[:, -self.layers :], z], dim=1)
         voxels = self.scores.encode_voxels(x, condition[:, 0])
         return torch.cat([self.scores.layer_energies(x), voxels], dim=1)
 
@@ -202,7 +257,7 @@ class ShowerCascade(Student, GenerativeModel):
         sizes = [self.layers, self.layout.voxels] * 2
         first, second, layers, voxels = batch.x.split(sizes, dim=1)
         condition = self._scaled(batch.condition)
-        energy = self.energy.draw(condition, first).float()
+        energy = self._layers_from(self.energy.draw(condition, first), condition).float()
         shape = self.shape.draw(torch.cat([condition, layers], dim=1), second).float()
         missed: Tensor = (energy - layers).square().mean(dim=1)
         return missed + self.shape_weight * (shape - voxels).square().mean(dim=1)
@@ -210,27 +265,60 @@ class ShowerCascade(Student, GenerativeModel):
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
         if batch.x.shape[1] != self.layers + self.layout.voxels:
             return self.miss(batch)
-        energy = batch.condition[:, 0]
-        empty = draws.normal(self.layers, Stream.EMPTY_VOXELS)
-        layers = self.scores.encode_layers(batch.x[:, : self.layers], energy, empty)
-        uniform = draws.uniform(batch.x.shape[1] - self.layers, Stream.EMPTY_VOXELS)
-        voxels = self.scores.voxels.fill(batch.x[:, self.layers :], energy.log(), uniform)
+        layers, voxels = batch.x.split([self.layers, self.layout.voxels], dim=1)
+        if self.copula is None:
+            layers, voxels = self._filled(layers, voxels, batch.condition[:, 0], draws)
+        if self.mirror:
+            turned = draws.uniform(1, Stream.TURN) < 0.5
+            voxels = torch.where(turned, voxels[:, self.reflected], voxels)
         condition = self._scaled(batch.condition)
-        energy_loss = self.energy.loss(Batch(layers, condition, batch.weight), draws)
+        white = layers
+        if self.energy_copula is not None:
+            white = self.energy_copula.whiten(layers, condition)
+        energy_loss = self.energy.loss(Batch(white, condition, batch.weight), draws)
         given = torch.cat([condition, layers], dim=1)
         shape_loss = self.shape.loss(Batch(voxels, given, batch.weight), draws)
         return energy_loss + self.shape_weight * shape_loss
 
     def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
         layers, voxels = self.drawn_scores(condition, noise)
+        if self.copula is not None:
+            given = torch.cat([self._scaled(condition), layers], dim=1)
+            voxels = self.copula.colour(voxels, given)
         return self.scores.decode(layers, voxels, condition[:, 0])
 
     def drawn_scores(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw the scores of layers and voxels, before they become energies."""
+        """Draw the scores of layers and voxels (without a copula's correlations)."""
         scaled = self._scaled(condition)
         first, second = noise.split([self.energy.noise_size, self.shape.noise_size], dim=1)
-        layers = self.energy.draw(scaled, first)
+        layers = self._layers_from(self.energy.draw(scaled, first), scaled)
         return layers, self.shape.draw(torch.cat([scaled, layers], dim=1), second)
+
+    def _layers_from(self, white: Tensor, condition: Tensor) -> Tensor:
+        """Return the scores of the layers from what their family draws."""
+        if self.energy_copula is None:
+            return white
+        return self.energy_copula.colour(white, condition)
+
+    def _filled(
+        self, layers: Tensor, voxels: Tensor, energy: Tensor, draws: Draws
+    ) -> tuple[Tensor, Tensor]:
+        """Return scores of layers and voxels, those of empty ones drawn anew."""
+        empty = draws.normal(self.layers, Stream.EMPTY_VOXELS)
+        scores = self.scores.encode_layers(layers, energy, empty)
+        uniform = draws.uniform(self.layout.voxels, Stream.EMPTY_VOXELS)
+        return scores, self.scores.voxels.fill(voxels, energy.log(), uniform)
+
+    def _for_copula(
+        self, x: Tensor, condition: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, NDArray[np.uint64]]:
+        """Return scores, their boundaries, what they depend on, and a number per shower."""
+        energy, keys = condition[:, 0], shower_keys(x)
+        noise = layer_noise(keys, self.layers)
+        layers = self.scores.encode_layers(self.scores.layer_energies(x), energy, noise)
+        given = torch.cat([self._scaled(condition), layers], dim=1)
+        boundary = self.scores.voxels.boundary(energy.log())
+        return self.scores.encode_voxels(x, energy), boundary, given, keys
 
     def _scaled(self, condition: Tensor) -> Tensor:
         scaled: Tensor = self.scale(self.incident(condition), condition[:, 0])
@@ -247,6 +335,7 @@ def _kit(config: CascadeConfig, layout: ShowerLayout, conditions: int) -> Networ
             blocks=config.blocks,
             width=config.width,
             equivariant=config.equivariant,
+            slab=config.slab,
         )
     if config.equivariant:
         raise ConfigError(
@@ -262,6 +351,16 @@ def _kit(config: CascadeConfig, layout: ShowerLayout, conditions: int) -> Networ
         blocks=config.blocks,
         width=config.width,
     )
+
+
+def _reflected(rings: Sequence[tuple[int, int]]) -> Tensor:
+    """Return the places of the voxels in a mirror that exchanges the first and the last sector."""
+    places, start = [], 0
+    for n_radius, n_alpha in rings:
+        here = torch.arange(start, start + n_radius * n_alpha).reshape(n_alpha, n_radius)
+        places.append(here.flip(0).flatten())
+        start += n_radius * n_alpha
+    return torch.cat(places)
 
 
 def _shapes(model: GenerativeModel) -> dict[str, tuple[int, ...]]:

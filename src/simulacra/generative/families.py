@@ -12,11 +12,13 @@ from .autoregressive_flow import AutoregressiveFlow, AutoregressiveFlowConfig
 from .coupling_flow import CouplingFlow, CouplingFlowConfig
 from .diffusion import Diffusion, DiffusionConfig
 from .flow_matching import FlowMatching, FlowMatchingConfig
+from .independent import Independent, IndependentConfig
 from .inverse_autoregressive_flow import (
     InverseAutoregressiveFlow,
     InverseAutoregressiveFlowConfig,
 )
 from .kit import NetworkKit
+from .layerwise import Layerwise, LayerwiseConfig
 from .mean_flow import MeanFlow, MeanFlowConfig
 from .model import GenerativeModel
 from .quantised import VectorQuantised, VectorQuantisedConfig
@@ -41,7 +43,9 @@ FamilyConfig = Annotated[
     | Annotated[InverseAutoregressiveFlowConfig, Tag("inverse_autoregressive_flow")]
     | Annotated[VariationalAutoencoderConfig, Tag("variational")]
     | Annotated[VectorQuantisedConfig, Tag("vector_quantised")]
-    | Annotated[WassersteinGanConfig, Tag("wasserstein_gan")],
+    | Annotated[WassersteinGanConfig, Tag("wasserstein_gan")]
+    | Annotated[LayerwiseConfig, Tag("layerwise")]
+    | Annotated[IndependentConfig, Tag("independent")],
     Discriminator(_family),
 ]
 """Settings of a generator of standardised vectors; ``family`` says which one."""
@@ -56,6 +60,8 @@ FAMILIES: dict[str, Callable[[NetworkKit, Any], GenerativeModel]] = {
     "variational": VariationalAutoencoder.from_kit,
     "vector_quantised": VectorQuantised.from_kit,
     "wasserstein_gan": WassersteinGan.from_kit,
+    "layerwise": Layerwise.from_kit,
+    "independent": Independent.from_kit,
 }
 """How each family is built from networks and settings."""
 

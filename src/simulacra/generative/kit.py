@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 from torch import nn
 
 from ..nets import (
+    DepthMixer,
     PatchCritic,
     Patches,
     PatchMap,
@@ -160,6 +161,8 @@ class RingKit:
         blocks: residual blocks of a field.
         width: size of the embedding of time and condition.
         equivariant: whether fields commute with rotations by one sector.
+        slab: layers of one shape that a field takes together; 0: all, of any shape.
+        given: further rings that are seen; they come first in the condition.
     """
 
     rings: tuple[tuple[int, int], ...]
@@ -168,6 +171,8 @@ class RingKit:
     blocks: int = 5
     width: int = 256
     equivariant: bool = True
+    slab: int = 0
+    given: tuple[tuple[int, int], ...] = ()
 
     @property
     def features(self) -> int:
@@ -175,7 +180,19 @@ class RingKit:
         return sum(n_radius * n_alpha for n_radius, n_alpha in self.rings)
 
     def field(self, further: int = 0) -> nn.Module:
-        """Make a ring network, see :class:`~simulacra.nets.RingNetwork`."""
+        """Make a ring network or a depth mixer.
+
+        See :class:`~simulacra.nets.RingNetwork` and :class:`~simulacra.nets.DepthMixer`.
+        """
+        if self.slab:
+            return DepthMixer(
+                self.rings,
+                self.conditions + further,
+                slab=self.slab,
+                channels=self.channels,
+                blocks=self.blocks,
+                width=self.width,
+            )
         return RingNetwork(
             self.rings,
             self.conditions + further,
@@ -183,13 +200,14 @@ class RingKit:
             blocks=self.blocks,
             width=self.width,
             equivariant=self.equivariant,
+            given=self.given,
         )
 
     def latent(self, local: int, whole: int) -> RingKit:
         """Return the kit of a code with ``local`` numbers in every sector."""
         sectors = max(n_alpha for _, n_alpha in self.rings)
         rings = ((local, sectors), (whole, 1)) if whole else ((local, sectors),)
-        return replace(self, rings=rings)
+        return replace(self, rings=rings, slab=0)
 
     def map(self, target: RingKit, *, outputs: int = 1, zero: bool = True) -> nn.Module:
         """Make a map that commutes with rotations, see :class:`~simulacra.nets.RingMap`."""
@@ -202,6 +220,7 @@ class RingKit:
             blocks=self.blocks,
             width=self.width,
             equivariant=self.equivariant,
+            given=self.given,
             zero=zero,
         )
 
@@ -214,6 +233,7 @@ class RingKit:
             blocks=self.blocks,
             width=self.width,
             equivariant=self.equivariant,
+            given=self.given,
         )
 
     def halves(self, number: int) -> list[Half]:
@@ -225,12 +245,19 @@ class RingKit:
         if not half.given_rings:
             plain = VectorKit(self.features, self.conditions, self.width)
             return plain.conditioner(half, outputs=outputs, blocks=blocks)
-        given = replace(self, rings=half.given_rings, blocks=blocks)
+        sectors = max(n_alpha for _, n_alpha in half.given_rings)
+        # every second sector seen as a ring of its own: the same flat order
+        folded = tuple((r * n // sectors, sectors) if n > 1 else (r, n) for r, n in self.given)
+        given = replace(self, rings=half.given_rings, blocks=blocks, given=folded)
         return given.map(replace(self, rings=half.moved_rings), outputs=outputs)
 
     def turns(self) -> list[list[int]]:
-        """Return the rotations by whole sectors, or the identity where an angle is singled out."""
-        sectors = max(n_alpha for _, n_alpha in self.rings) if self.equivariant else 1
+        """Return the rotations by whole sectors; the identity where something else is not turned.
+
+        That is where an angle is singled out, or where further rings are given.
+        """
+        free = self.equivariant and not self.given
+        sectors = max(n_alpha for _, n_alpha in self.rings) if free else 1
         turns = []
         for turn in range(sectors):
             order, start = [], 0

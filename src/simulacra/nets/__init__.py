@@ -1,6 +1,8 @@
 """Step 3, networks: tensors in, tensors out; no loss, no sampling, no physics units."""
 
+from .conditional_gaussian import ConditionalGaussian
 from .cylindrical import RingNetwork
+from .depth_mixer import DepthMixer
 from .embed import FourierEmbedding
 from .inherit import start_from
 from .local import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures, rectified
@@ -11,6 +13,7 @@ from .patches import Patches, patch_shape
 from .pixel_shuffle import ShuffleCritic, ShuffleGenerator, shuffled, unshuffled
 from .residual import ResidualNetwork
 from .resnet3d import ResNet3d
+from .ring_gaussian import RingGaussian
 from .ring_map import RingCritic, RingMap
 from .ring_set import RingPoints, RingSetNetwork
 from .splines import bend, bend_parameters, rational_quadratic
@@ -20,6 +23,8 @@ from .vector_map import VectorCritic, VectorMap
 __all__ = [
     "MLP",
     "CarryOver",
+    "ConditionalGaussian",
+    "DepthMixer",
     "FourierEmbedding",
     "ImageStream",
     "LocallyConnected",
@@ -32,6 +37,7 @@ __all__ = [
     "ResNet3d",
     "ResidualNetwork",
     "RingCritic",
+    "RingGaussian",
     "RingMap",
     "RingNetwork",
     "RingPoints",

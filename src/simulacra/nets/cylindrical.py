@@ -105,6 +105,7 @@ class RingNetwork(nn.Module):
         width: size of the embedding of time and condition.
         equivariant: False adds learned functions of the angle, for showers whose incident
             direction or detector singles out an angle.
+        given: further rings of the same sectors that are seen; they come first in the condition.
 
     Shapes:
         t: ``(batch,)`` in [0, 1].
@@ -127,21 +128,23 @@ class RingNetwork(nn.Module):
         blocks: int = 5,
         width: int = 256,
         equivariant: bool = True,
+        given: Sequence[tuple[int, int]] = (),
     ) -> None:
         super().__init__()
-        self.layout = Rings(rings)
+        self.layout, self.seen = Rings(rings), Rings([*rings, *given])
+        self.given = sum(n_radius * n_alpha for n_radius, n_alpha in given)
         self.sectors, self.invariants = self.layout.sectors, self.layout.invariants
         functions = self.layout.functions
         basis = angular_basis(self.sectors).to(torch.get_default_dtype())
         self.register_buffer("basis", basis, persistent=False)
         self.time = FourierEmbedding(64)
         self.embed = nn.Sequential(
-            nn.Linear(64 + conditions + self.invariants, width),
+            nn.Linear(64 + conditions - self.given + self.seen.invariants, width),
             nn.SiLU(),
             nn.Linear(width, width),
             nn.SiLU(),
         )
-        self.enter = CircularLinear(functions, channels, self.sectors)
+        self.enter = CircularLinear(self.seen.functions, channels, self.sectors)
         self.blocks = nn.ModuleList(RingBlock(channels, width, self.sectors) for _ in range(blocks))
         self.leave = CircularLinear(channels, functions, self.sectors, zero=True)
         self.leave_invariants = (
@@ -159,14 +162,20 @@ class RingNetwork(nn.Module):
         )
 
     def forward(self, t: Tensor, x: Tensor, condition: Tensor) -> Tensor:
-        functions, invariants = self.layout.split(x)
-        c = self.embed(torch.cat([self.time(t), condition, invariants], dim=1))
+        seen, further = x, condition
+        if self.given:
+            given, further = condition.split([self.given, condition.shape[1] - self.given], dim=1)
+            seen = torch.cat([x, given], dim=1)
+        functions, invariants = self.seen.split(seen)
+        c = self.embed(torch.cat([self.time(t), further, invariants], dim=1))
         h = self.enter(torch.tensordot(self.basis, functions, dims=1))
         if self.preferred is not None:
             h = h + self.preferred
         for block in self.blocks:
             h = block(h, c, self.basis)
         skip = self.skip(c)
+        functions = functions[..., : self.layout.functions]
+        invariants = invariants[:, : self.invariants]
         out = torch.tensordot(self.basis.T, self.leave(h), dims=1)
         out = out + skip[:, : functions.shape[2]] * functions
         if self.leave_invariants is None:

@@ -21,19 +21,22 @@ class _RingBody(nn.Module):
 
     def __init__(
         self,
-        rings: Rings,
+        own: Sequence[tuple[int, int]],
         conditions: int,
         channels: int,
         blocks: int,
         width: int,
         equivariant: bool,
+        given: Sequence[tuple[int, int]],
     ) -> None:
         super().__init__()
+        rings = Rings([*own, *given])
+        self.given = sum(n_radius * n_alpha for n_radius, n_alpha in given)
         self.rings = rings
         basis = angular_basis(rings.sectors).to(torch.get_default_dtype())
         self.register_buffer("basis", basis, persistent=False)
         self.embed = nn.Sequential(
-            nn.Linear(conditions + rings.invariants, width),
+            nn.Linear(conditions - self.given + rings.invariants, width),
             nn.SiLU(),
             nn.Linear(width, width),
             nn.SiLU(),
@@ -47,8 +50,10 @@ class _RingBody(nn.Module):
         )
 
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        if self.given:
+            x = torch.cat([x, condition[:, : self.given]], dim=1)
         functions, invariants = self.rings.split(x)
-        c = self.embed(torch.cat([condition, invariants], dim=1))
+        c = self.embed(torch.cat([condition[:, self.given :], invariants], dim=1))
         h = self.enter(torch.tensordot(self.basis, functions, dims=1))
         if self.preferred is not None:
             h = h + self.preferred
@@ -72,6 +77,7 @@ class RingMap(nn.Module):
         width: size of the embedding of the condition.
         equivariant: False adds learned functions of the angle.
         zero: start as the zero map.
+        given: further rings of the same sectors that are seen; they come first in the condition.
 
     Shapes:
         x: ``(batch, voxels of source)``.
@@ -94,9 +100,10 @@ class RingMap(nn.Module):
         width: int = 256,
         equivariant: bool = True,
         zero: bool = True,
+        given: Sequence[tuple[int, int]] = (),
     ) -> None:
         super().__init__()
-        self.body = _RingBody(Rings(source), conditions, channels, blocks, width, equivariant)
+        self.body = _RingBody(source, conditions, channels, blocks, width, equivariant, given)
         self.target, self.outputs = Rings(target), outputs
         functions, invariants = self.target.functions, self.target.invariants
         self.leave = CircularLinear(
@@ -138,6 +145,7 @@ class RingCritic(nn.Module):
         blocks: number of residual blocks.
         width: size of the embedding of the condition.
         equivariant: False adds learned functions of the angle; the number then changes.
+        given: further rings of the same sectors that are seen; they come first in the condition.
 
     Shapes:
         x: ``(batch, voxels)``.
@@ -157,9 +165,10 @@ class RingCritic(nn.Module):
         blocks: int = 2,
         width: int = 128,
         equivariant: bool = True,
+        given: Sequence[tuple[int, int]] = (),
     ) -> None:
         super().__init__()
-        self.body = _RingBody(Rings(rings), conditions, channels, blocks, width, equivariant)
+        self.body = _RingBody(rings, conditions, channels, blocks, width, equivariant, given)
         self.judge = nn.Sequential(
             nn.Linear(2 * channels + width, width), nn.SiLU(), nn.Linear(width, 1)
         )

@@ -9,10 +9,20 @@ from ...errors import UnknownNameError
 from ...generative import CascadeConfig, PointCascadeConfig
 from ...train import TrainingConfig
 from .cell_recipes import ams02, calogan, ecal, three_layer
+from .electron_recipes import (
+    electrons,
+    electrons_copula,
+    electrons_layers,
+    electrons_mean_flow,
+)
 from .problem import SurrogateConfig
 
 __all__ = [
     "RECIPES",
+    "electrons",
+    "electrons_copula",
+    "electrons_layers",
+    "electrons_mean_flow",
     "given_recipe",
     "photons",
     "photons_autoregressive",
@@ -214,6 +224,10 @@ RECIPES: dict[str, Callable[[], SurrogateConfig]] = {
     "ecal": ecal,
     "calogan": calogan,
     "ams02": ams02,
+    "electrons": electrons,
+    "electrons-copula": electrons_copula,
+    "electrons-layers": electrons_layers,
+    "electrons-mean-flow": electrons_mean_flow,
 }
 """The room's recipes by name."""
 

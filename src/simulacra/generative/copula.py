@@ -1,0 +1,160 @@
+"""Correlations of scores in closed form, with empty voxels as numbers that were not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..nets import RingGaussian
+from ..random import Stream, normal, uniform
+
+__all__ = ["Copula", "layer_noise", "shower_keys"]
+
+_FIT_FROM = 6144  # showers from which covariances are learned
+_ROUNDS = 6  # of filling in and learning
+_SWEEPS = 4  # through all voxels of a shower until its filled-in numbers have forgotten the start
+_AT_ONCE = 1024
+
+
+class Copula(nn.Module):
+    r"""A Gaussian copula of voxel scores: what is left of them is white noise, nearly.
+
+    Scores are normal one by one (:class:`~simulacra.preprocess.Gaussianize`). Here they become
+    normal in pairs: with the conditional normal law of :class:`~simulacra.nets.RingGaussian`,
+
+    .. math:: x = \mu(c) + R\,z, \qquad z = R^{-1}(x - \mu(c)).
+
+    An empty voxel's score is known only to lie below the boundary. Filled with a number of its own
+    it would be independent of its neighbours and dilute every correlation. It is drawn
+    given all other scores of the shower, in sweeps of Gibbs sampling from the truncated normal
+    law, and the law is learned again from what was filled in (P. Hoff, "Extending the rank
+    likelihood for semiparametric copula estimation", 2007, arXiv:math/0610413, with the most
+    probable covariance in place of draws of it). Numbers are a function of the shower alone.
+
+    It cannot see: correlations that change with the energy beyond their means, tails that
+    move together, anything between three voxels that pairs do not imply. That is what is left to
+    the family of generators behind it.
+
+    Args:
+        rings: ``(radial bins, sectors)`` of each layer, in the flat order of the voxels.
+        conditions: size of c.
+        by_layer: scores of a layer depend on white noise of this and earlier layers only.
+
+    Shapes:
+        scores, boundary: ``(events, voxels)``, dimensionless; a score below its boundary is empty.
+        c: ``(events, conditions)``, dimensionless.
+        keys: one number per shower, ``(events,)``, see :func:`shower_keys`.
+        z: ``(events, voxels)``, dimensionless, of about unit width.
+    """
+
+    def __init__(
+        self, rings: tuple[tuple[int, int], ...], conditions: int, *, by_layer: bool = False
+    ) -> None:
+        super().__init__()
+        self.law = RingGaussian(rings, conditions, by_layer=by_layer)
+        self.classes = _classes(rings)
+
+    def fit(
+        self,
+        scores: Tensor,
+        boundary: Tensor,
+        c: Tensor,
+        weight: Tensor,
+        keys: NDArray[np.uint64],
+    ) -> Self:
+        """Learn the law from some showers, see the class for shapes."""
+        rows = slice(0, _FIT_FROM)
+        x, boundary, c, weight, keys = (a[rows] for a in (scores, boundary, c, weight, keys))
+        empty = x < boundary
+        x = _independent(x, boundary, keys)
+        for number in range(_ROUNDS):
+            self.law.fit(x, c, weight)
+            if number + 1 < _ROUNDS:
+                for piece in _pieces(len(x)):
+                    given = empty[piece], boundary[piece], c[piece], keys[piece]
+                    self._sweep(x[piece], *given, number)
+        return self
+
+    def whiten(
+        self, scores: Tensor, boundary: Tensor, c: Tensor, keys: NDArray[np.uint64]
+    ) -> Tensor:
+        """Fill empty voxels in and return z."""
+        parts = []
+        for piece in _pieces(len(scores)):
+            x = _independent(scores[piece], boundary[piece], keys[piece])
+            given = scores[piece] < boundary[piece], boundary[piece], c[piece], keys[piece]
+            for number in range(_SWEEPS):
+                self._sweep(x, *given, number)
+            parts.append(self.law.whiten(x, c[piece]))
+        return torch.cat(parts)
+
+    def colour(self, z: Tensor, c: Tensor) -> Tensor:
+        """Return scores, ``(events, voxels)``."""
+        return self.law.colour(z, c)
+
+    def _sweep(
+        self,
+        x: Tensor,
+        empty: Tensor,
+        boundary: Tensor,
+        c: Tensor,
+        keys: NDArray[np.uint64],
+        number: int,
+    ) -> None:
+        """Draw each empty voxel given all others, in place; voxels that do not touch at once."""
+        drawn = uniform(1 + number, keys, x.shape[1], stream=Stream.EMPTY_VOXELS)
+        chance = torch.from_numpy(drawn)
+        for places in self.classes:
+            mean, width = self.law.conditional(x, c, places)
+            ceiling = boundary[:, places]
+            below = torch.special.ndtr((ceiling - mean) / width) * chance[:, places]
+            filled = mean + width * torch.special.ndtri(below.clamp(min=1e-12))
+            filled = torch.minimum(filled, ceiling)
+            x[:, places] = torch.where(empty[:, places], filled, x[:, places])
+
+
+def shower_keys(energies: Tensor) -> NDArray[np.uint64]:
+    """Return a number for each shower that is a function of its voxels, ``(events,)``.
+
+    Args:
+        energies: ``(events, voxels)``, float32.
+    """
+    bits = energies.detach().cpu().float().contiguous().numpy().view(np.uint32)
+    factors = np.random.Generator(np.random.Philox(0)).integers(
+        2**64, size=bits.shape[1], dtype=np.uint64
+    )
+    with np.errstate(over="ignore"):
+        return np.stack([(row.astype(np.uint64) * (factors | np.uint64(1))).sum() for row in bits])
+
+
+def _independent(scores: Tensor, boundary: Tensor, keys: NDArray[np.uint64]) -> Tensor:
+    """Fill each empty voxel by itself: where the sweeps start."""
+    drawn = uniform(0, keys, scores.shape[1], stream=Stream.EMPTY_VOXELS)
+    below = torch.special.ndtr(boundary) * torch.from_numpy(drawn)
+    return torch.where(scores < boundary, torch.special.ndtri(below.clamp(min=1e-12)), scores)
+
+
+def _classes(rings: Iterable[tuple[int, int]]) -> list[Tensor]:
+    """Return four sets of places, each without two voxels that share a face."""
+    numbers = [
+        2 * (layer % 2) + (sector + radius) % 2
+        for layer, (n_radius, n_alpha) in enumerate(rings)
+        for sector in range(n_alpha)
+        for radius in range(n_radius)
+    ]
+    classes = [torch.tensor([p for p, n in enumerate(numbers) if n == k]) for k in range(4)]
+    return [places for places in classes if len(places)]
+
+
+def _pieces(events: int) -> list[slice]:
+    return [slice(first, first + _AT_ONCE) for first in range(0, events, _AT_ONCE)]
+
+
+def layer_noise(keys: NDArray[np.uint64], layers: int) -> Tensor:
+    """Return normal numbers for layers without energy, ``(events, layers)``."""
+    return torch.from_numpy(normal(0, keys, layers, stream=Stream.EMPTY_VOXELS))
