@@ -44,7 +44,7 @@ class Independent(GenerativeModel):
         self.noise_size = features
 
     @classmethod
-    def from_kit(cls, kit: NetworkKit, config: IndependentConfig) -> Independent:
+    def from_kit(cls, kit: NetworkKit, _: IndependentConfig) -> Independent:
         """Build for a kit's vectors."""
         return cls(kit.features)
 

@@ -58,7 +58,7 @@ class RingGaussian(nn.Module):
         self.register_buffer("mean", torch.zeros(1 + 2 * conditions, whole))
         self.register_buffer("first", torch.eye(whole))
         self.register_buffer("roots", torch.eye(functions).repeat(sectors // 2, 1, 1))
-        self._kept: tuple[tuple[int, int, int], list[Tensor]] | None = None
+        self._kept: tuple[tuple[int, int, int], tuple[list[Tensor], list[Tensor]]] | None = None
 
     def fit(self, x: Tensor, c: Tensor, weight: Tensor) -> Self:
         """Learn mean and covariances.
@@ -101,7 +101,7 @@ class RingGaussian(nn.Module):
         Returns:
             ``(batch, places)`` and ``(places,)``.
         """
-        stiff = [inverse.T @ inverse for inverse in self._inverses()]
+        stiff = self._stiffness()
         pull = [part @ matrix for part, matrix in zip(self._centred(x, c), stiff, strict=True)]
         width = self._diagonal([matrix.diagonal() for matrix in stiff])[places].rsqrt()
         return x[:, places] - self._whole(pull)[:, places] * width.square(), width
@@ -142,22 +142,17 @@ class RingGaussian(nn.Module):
         return [self.first, *self.roots]
 
     def _inverses(self) -> list[Tensor]:
-        """Return the inverse of each root; kept until they change."""
+        """Return the inverse of each root."""
+        return self._derived()[0]
+
+    def _stiffness(self) -> list[Tensor]:
+        """Return the inverse of each covariance."""
+        return self._derived()[1]
+
+    def _derived(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Return inverses of roots and of covariances; kept until the roots change."""
         now = (self.first._version, self.roots._version, self.roots.data_ptr())
         if self._kept is None or self._kept[0] != now:
             inverses = [torch.linalg.inv(root.double()).to(root.dtype) for root in self._roots()]
-            self._kept = (now, inverses)
+            self._kept = (now, (inverses, [inverse.T @ inverse for inverse in inverses]))
         return self._kept[1]
-
-
-def _terms(c: Tensor) -> Tensor:
-    return torch.cat([torch.ones_like(c[:, :1]), c, c[:, :1] * c], dim=1)
-
-
-def _root(covariance: Tensor, triangular: bool) -> Tensor:
-    """Return a matrix R with R R^T = covariance; what is not positive is lifted."""
-    values, vectors = torch.linalg.eigh(covariance)
-    values = values.clamp(min=1e-3)
-    if triangular:
-        return torch.linalg.cholesky((vectors * values) @ vectors.T)
-    return (vectors * values.sqrt()) @ vectors.T
