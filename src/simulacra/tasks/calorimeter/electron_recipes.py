@@ -32,7 +32,7 @@ def electrons_copula() -> SurrogateConfig:
             energy=FlowMatchingConfig(along="angle", steps=4),
         ),
         training=TrainingConfig(
-            epochs=60,
+            epochs=30,
             batch_size=128,
             learning_rate=2e-3,
             warmup_steps=100,
@@ -54,7 +54,7 @@ def electrons() -> SurrogateConfig:
         width=128,
         shape=FlowMatchingConfig(along="angle", steps=3).to_dict(),
     )
-    training = base.training.updated(epochs=16, batch_size=64)
+    training = base.training.updated(epochs=8, batch_size=64)
     return base.updated(name="electrons", model=model.to_dict(), training=training.to_dict())
 
 
