@@ -15,7 +15,7 @@ PATCHES = Patches(IMAGES, [patch_shape(image, 4) for image in IMAGES])
 def test_patches_divide_images_evenly():
     assert [patch_shape(image, 12) for image in ((3, 96), (12, 12), (12, 6), (72, 1))] == [
         (3, 4), (3, 4), (4, 3), (12, 1)]  # fmt: skip
-    for image in IMAGES + ((7, 11), (1, 1)):
+    for image in (*IMAGES, (7, 11), (1, 1)):
         high, wide = patch_shape(image, 6)
         assert image[0] % high == image[1] % wide == 0
         assert high * wide <= 6

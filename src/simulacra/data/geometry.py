@@ -43,7 +43,7 @@ class Geometry:
     name: str
     particle: str
     pdg: int
-    layers: tuple[Layer, ...] | tuple[GridLayer, ...]
+    layers: tuple[Layer | GridLayer, ...]
     threshold: float
 
     def __post_init__(self) -> None:
@@ -151,7 +151,7 @@ class Geometry:
         if any(not b > a for a, b in zip(z_min, z_max, strict=True)):
             raise FileFormatError(f'geometry "{self.name}": a layer ends before it begins.')
         layers = tuple(
-            replace(layer, z_min=float(a), z_max=float(b))  # type: ignore[type-var]
+            replace(layer, z_min=float(a), z_max=float(b))
             for layer, a, b in zip(self.layers, z_min, z_max, strict=True)
         )
         return replace(self, layers=layers)
@@ -182,7 +182,7 @@ class Geometry:
                 name=str(raw["name"]),
                 particle=str(raw["particle"]),
                 pdg=int(raw["pdg"]),  # type: ignore[call-overload]
-                layers=layers,  # type: ignore[arg-type]
+                layers=layers,
                 threshold=float(raw["threshold_mev"]),  # type: ignore[arg-type]
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

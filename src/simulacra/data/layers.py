@@ -112,7 +112,9 @@ class Layer:
         Args:
             values: shape ``(..., voxels)``.
         """
-        return _rows_by(values, self.shape).sum(axis=-2, dtype=_wide(values))
+        images = values.reshape(*values.shape[:-1], *self.shape)
+        sums: Array = images.sum(axis=-2, dtype=_wide(values))
+        return sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,10 +252,6 @@ class GridLayer:
         order = np.argsort(self.ring, kind="stable")
         starts = np.searchsorted(self.ring[order], np.arange(self.n_radius))
         return np.add.reduceat(values[..., order].astype(dtype), starts, axis=-1)
-
-
-def _rows_by(values: Array, shape: tuple[int, int]) -> Array:
-    return values.reshape(*values.shape[:-1], *shape)
 
 
 def _wide(values: Array) -> type[np.uint16] | None:

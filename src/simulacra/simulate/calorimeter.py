@@ -187,13 +187,20 @@ class Calorimeter(Config):
 
         Raises:
             UnknownNameError: if a built-in geometry is meant that is not known.
-            RangeError: if its layers and the depths differ in number.
+            RangeError: if its layers and the depths differ in number, or are no rings.
         """
         if isinstance(self.readout, Rings):
             return self.readout.layers * self.readout.repeat
         if isinstance(self.readout, Grid):
             return self.readout.layers * self.readout.repeat
-        known = geometry(self.readout.geometry).layers
+        every = geometry(self.readout.geometry).layers
+        known = [layer for layer in every if isinstance(layer, Layer)]
+        if len(known) < len(every):
+            raise RangeError(
+                f'readout.geometry: "{self.readout.geometry}" has rectangular cells, expected '
+                "rings; describe the cells with `kind: grid`, as the presets calogan and "
+                "ams02-ecal do."
+            )
         depths = self.readout.depths
         depths = depths * len(known) if len(depths) == 1 else depths
         if len(depths) != len(known):

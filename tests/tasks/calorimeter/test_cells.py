@@ -24,9 +24,7 @@ from simulacra.tasks.calorimeter import RECIPES, Surrogate, recipe, sample_to_fi
 from simulacra.tasks.calorimeter.drawing import particles_like
 
 ALL = ("theta", "phi", "x", "y", "pdg")
-CELLS = TINY.updated(
-    conditions=ALL, model=TINY.model.updated(equivariant=False, patch=6).to_dict()
-)
+CELLS = TINY.updated(conditions=ALL, model=TINY.model.updated(equivariant=False, patch=6).to_dict())
 
 
 def _dressed(showers: VoxelShowers, seed: int = 0) -> VoxelShowers:
@@ -94,7 +92,8 @@ def test_generators_of_whole_showers_are_trained_alike(config, cells, tmp_path):
     surrogate.save(tmp_path / "model")
     again = Surrogate.load(tmp_path / "model")
     few = {name: column[:9] for name, column in showers.conditions.items()}
-    drawn = [s.sample(showers.incident_energy[:9], few, seed=2).energies for s in (surrogate, again)]
+    energy = showers.incident_energy[:9]
+    drawn = [s.sample(energy, few, seed=2).energies for s in (surrogate, again)]
     np.testing.assert_array_equal(*drawn)
     assert (drawn[0] >= 0).all()
     assert drawn[0].any()

@@ -29,6 +29,7 @@ from ...execute import place_in_job
 from ...generative import (
     Drawing,
     GenerativeModel,
+    ShowerCascade,
     ShowerLayout,
     draw,
     initialised,
@@ -286,7 +287,9 @@ class Surrogate:
         self._fitted()
         validity = self._manifest["validity"]
         for column, (name, (low, high)) in zip(table.T, validity["ranges"].items(), strict=True):
-            strange = column[~np.isin(column, validity["particles"])] if name == "pdg" else ()
+            strange = column[:0]
+            if name == "pdg":
+                strange = column[~np.isin(column, validity["particles"])]
             if len(strange):
                 raise RangeError(
                     f"pdg: the model has learned {validity['particles']}, {len(strange)} of "
@@ -518,8 +521,8 @@ class _Events:
         found = cls(voxels, table, weight, keys, geometry, provenance, name, digest)
         found.left_out = left_out
         if "pdg" in conditions:
-            column = table[:, 1 + conditions.index("pdg")]
-            found.particles = tuple(map(int, np.unique(column)))
+            particles = np.unique(table[:, 1 + conditions.index("pdg")])
+            found.particles = tuple(map(int, particles))
         return found
 
 
@@ -576,7 +579,7 @@ def _encode(
     draws = Draws(seed, 0, len(voxels[first]))
     model.fit_constants(voxels[first], table[first], weight[first], draws)
     # what a checkpoint belongs to: the same showers, seen by the same model
-    parts = {"conditions": config.conditions, "model": config.model.to_dict()}
+    parts: dict[str, Any] = {"conditions": config.conditions, "model": config.model.to_dict()}
     if config.teacher is not None:
         parts["teacher"] = config.teacher
     if events.left_out:
@@ -595,6 +598,7 @@ def _pairs(
     model: GenerativeModel, table: torch.Tensor, seed: int, say: Callable[[str], None]
 ) -> torch.Tensor:
     """Draw the teacher's showers, a tenth of them at a time and in small tiles."""
+    assert isinstance(model, ShowerCascade)  # no other learns from a teacher
     parts: list[torch.Tensor] = []
     for share in table.split(-(-len(table) // 10)):
         say(f"drawing the teacher's showers: {sum(map(len, parts))} of {len(table)}")
