@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from simulacra.generative import initialised
-from simulacra.nets import Patches, PatchCritic, PatchMap, PatchNetwork, patch_shape
+from simulacra.nets import PatchCritic, Patches, PatchMap, PatchNetwork, patch_shape
 
 IMAGES = ((2, 6), (3, 4), (5, 1))
 PATCHES = Patches(IMAGES, [patch_shape(image, 4) for image in IMAGES])
