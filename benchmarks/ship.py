@@ -31,10 +31,13 @@ def main() -> None:
     parser.add_argument("--suite", default="calochallenge")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tile", type=int, help="showers computed together from now on")
     parser.add_argument("--failure", action="append", default=[], help="a known failure, in words")
     given = parser.parse_args()
 
     surrogate = Surrogate.load(given.model)
+    if given.tile:
+        surrogate.retile(given.tile)
     reference = open_showers(given.reference)
     showers = given.model / "judged.hdf5"
     particles = particles_like(reference, surrogate.config.conditions)

@@ -385,6 +385,22 @@ class Surrogate:
         self._fitted()
         self._manifest.update(entries)
 
+    def retile(self, tile: int) -> None:
+        """Compute another number of showers together: the same law, other last digits.
+
+        A single shower waits for its whole tile, so a small one answers sooner; a large one costs
+        less per shower.
+
+        Args:
+            tile: events per tile, 1 to 4096.
+
+        Raises:
+            ConfigError: if it is outside.
+        """
+        self._fitted()
+        self.config = self.config.updated(tile=tile)
+        self._manifest |= {"tile": tile, "config": self.config.to_dict()}
+
     def _adopt(self, artifact: Artifact) -> None:
         geometry = Geometry.from_dict(artifact.manifest["geometry"])
         particles = artifact.manifest["validity"].get("particles", ())
