@@ -126,8 +126,9 @@ def photons_mean_flow() -> SurrogateConfig:
 def photons_student() -> SurrogateConfig:
     """Photons in one step by small networks, learned from showers of the shipped model.
 
-    The map from noise to the teacher's showers is smooth: after 25 epochs the validation loss, the
-    mean squared error of layer scores and four times that of voxel scores, is 0.0004, and the judge finds the teacher's own defects.
+    The map from noise to the teacher's showers is smooth: after 25 epochs the validation loss (mean
+    squared error of layer scores and four times that of voxel scores) is 0.0004, and the judge
+    finds the teacher's own defects.
     """
     part = {"family": "mean_flow", "lesson": "end"}
     model = CascadeConfig(channels=96, blocks=4, width=160, shape=part, energy=part)
