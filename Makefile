@@ -17,7 +17,7 @@ help:
 	@echo "make bench     time the shipped model and the judge"
 	@echo "make lint | types | fast | doctest | readme   one part of make test"
 	@echo "make names     write down the public names again"
-	@echo "make table     write the README's table of scores from the shipped cards"
+	@echo "make table     write the tables of scores and of families again"
 	@echo "make minimums  fast tests with the lowest versions of pyproject.toml"
 	@echo "make wheels    check that every core dependency has wheels for Python 3.12 to 3.14"
 	@echo "make clean     remove the virtual environment and everything built"
@@ -63,6 +63,7 @@ names: $(VENV)/dev.stamp
 
 table: $(VENV)/core.stamp
 	$(BIN)/python docs/_build/scores.py
+	$(BIN)/python docs/_build/families.py
 
 minimums:
 	$(PYTHON) -m venv build/minimums

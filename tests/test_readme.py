@@ -8,6 +8,7 @@ Fenced ``bash`` and ``python`` blocks are read from README.md and the pages unde
 from __future__ import annotations
 
 import os
+import json
 import re
 import runpy
 import shlex
@@ -157,6 +158,14 @@ def test_the_scores_are_those_on_the_shipped_cards() -> None:
     scores = runpy.run_path(str(ROOT / "docs" / "_build" / "scores.py"))
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text == scores["filled"](text, manifests()), "run `make table`"
+
+
+def test_the_families_are_those_of_the_kept_rows() -> None:
+    families = runpy.run_path(str(ROOT / "docs" / "_build" / "families.py"))
+    rows = json.loads(families["ROWS"].read_text(encoding="utf-8"))
+    for page, columns in families["PAGES"].items():
+        text = page.read_text(encoding="utf-8")
+        assert text == families["filled"](text, rows, columns), "run `make table`"
 
 
 def test_the_make_commands_exist() -> None:

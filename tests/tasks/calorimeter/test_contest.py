@@ -130,6 +130,7 @@ def _row(name, seed, low, error=0.01, **more):
         "judged": {"quick": quick},
         "parameters": 1_000_000,
         "training_minutes": 2.0,
+        "training_processor_minutes": 3.5,
         "normalised_ms": {"1": 1.0, "100": 0.5, "10000": 0.25},
         "sampling_peak_gb": 0.5,
         "density": False,
@@ -150,6 +151,7 @@ def test_the_table_joins_seeds_and_puts_the_best_first():
     assert other.cells[2] == "0.800 ± 0.010"
     cells = dict(zip(COLUMNS, best.cells, strict=True))
     assert cells["protocol"] == "quick, 100 showers, 2 seeds"
+    assert cells["training min (of a core)"] == "2.0 (3.5)"
     assert not cells["AUC low-level, challenge"]
     assert as_markdown([best]).count("\n") == 3
     assert as_csv([best]).splitlines()[0].startswith("model,family")

@@ -28,7 +28,7 @@ COLUMNS = (
     "mean separation x 1000",
     "memorisation p",
     "parameters",
-    "training min",
+    "training min (of a core)",
     "ms, batch 1",
     "ms, batch 100",
     "ms, batch 10000",
@@ -45,7 +45,7 @@ TERMINAL_COLUMNS = (
     "AUC high-level",
     "FPD x 1000",
     "ms, batch 10000",
-    "training min",
+    "training min (of a core)",
     "seeds, failed",
 )
 """Those that fit on a terminal."""
@@ -114,7 +114,7 @@ def _line(rows: Sequence[dict[str, Any]]) -> TableRow:
         f"{1000 * float(np.mean(separations)):.2f}" if separations else "",
         "" if memorised is None else f"{memorised:.2g}",
         f"{first['parameters'] / 1e6:.2f} M",
-        f"{np.mean([row['training_minutes'] for row in good]):.1f}",
+        _minutes(good),
         *(f"{first['normalised_ms'].get(batch, math.nan):.3g}" for batch in ("1", "100", "10000")),
         f"{first['sampling_peak_gb']:.2f}",
         "yes" if first["density"] else "no",
@@ -133,6 +133,12 @@ def _said(rows: Sequence[dict[str, Any]], *, comparable: bool) -> list[dict[str,
 def _protocol(said: Sequence[dict[str, Any]]) -> str:
     seeds = f"{len(said)} seed{'s' if len(said) > 1 else ''}"
     return f"{said[0]['suite']}, {said[0]['events']} showers, {seeds}"
+
+
+def _minutes(rows: Sequence[dict[str, Any]]) -> str:
+    """Return wall time and processor time of a training, means over the seeds."""
+    wall = np.mean([row["training_minutes"] for row in rows])
+    return f"{wall:.1f} ({np.mean([row['training_processor_minutes'] for row in rows]):.1f})"
 
 
 def _joined(said: Sequence[dict[str, Any]], name: str) -> tuple[float, float]:
