@@ -113,7 +113,8 @@ class Layerwise(GenerativeModel):
             torch.cat([windows, condition, number], dim=2).flatten(0, 1),
             batch.weight.repeat_interleave(layers),
         )
-        several = Draws(draws.seed, draws.first * layers, events * layers, draws.device)
+        first = draws.first * layers % 2**64  # validation counts from 2^63
+        several = Draws(draws.seed, first, events * layers, draws.device)
         return self.layer.loss(rows, several).unflatten(0, (events, layers)).mean(dim=1)
 
     def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
