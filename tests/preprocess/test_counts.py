@@ -16,7 +16,7 @@ def _sample(events=20_000):
     log_energy = 3 * torch.rand(events, generator=draw)
     chance = torch.stack([0.1 + 0.2 * log_energy, torch.full_like(log_energy, 0.9)], dim=1)
     trials = torch.rand(events, 2, 5, generator=draw)
-    return (trials < chance[..., None]).sum(dim=2), log_energy
+    return (trials < chance[..., None]).sum(dim=2), log_energy[:, None].expand(-1, 2)
 
 
 @pytest.fixture(scope="module")

@@ -17,22 +17,22 @@ FREE = PointPlaces(RINGS, places=5, cells=False)
 EVENTS = 400
 
 
-def _showers(places):
+def _showers(places, events=EVENTS):
     draw = torch.Generator().manual_seed(0)
-    incident = 1000 * 64 ** torch.rand(EVENTS, generator=draw)
+    incident = 1000 * 64 ** torch.rand(events, generator=draw)
     if places.cells:
-        x = torch.exp(2 * torch.randn(EVENTS, 32, generator=draw)) * incident[:, None] / 5000
+        x = torch.exp(2 * torch.randn(events, 32, generator=draw)) * incident[:, None] / 5000
         return torch.where(x >= 1, x, 0.0), incident
-    x = torch.rand(EVENTS, 4, 7 * 5, generator=draw)
+    x = torch.rand(events, 4, 7 * 5, generator=draw)
     x[:, 0] = torch.exp(4 * x[:, 0])
     x[:, 1] *= 6
-    there = torch.rand(EVENTS, 1, 35, generator=draw) < 0.5
+    there = torch.rand(events, 1, 35, generator=draw) < 0.5
     return (x * there).flatten(1), incident
 
 
-def _fitted(places):
-    x, incident = _showers(places)
-    noise = torch.randn(EVENTS, 3, generator=torch.Generator().manual_seed(1))
+def _fitted(places, events=EVENTS):
+    x, incident = _showers(places, events)
+    noise = torch.randn(events, 3, generator=torch.Generator().manual_seed(1))
     return PointScores(places, 1.0).fit(x, incident, noise, None), x, incident
 
 
@@ -119,3 +119,26 @@ def test_sectors_do_not_depend_on_the_order_of_the_points():
     order = torch.tensor([5, 3, 1, 0, 2, 4])
     one, other = (distinct_sectors(a, mask, 6) for a in (angle, angle[:, :, order]))
     assert torch.equal(one[:, :, order], other)
+
+
+@pytest.mark.statistical
+def test_numbers_fit_their_layer_before_any_training():
+    """Random scores: a layer has no more points than thresholds in its energy, but for 2 %."""
+    scores, _, incident = _fitted(CELLS, 6000)
+    draw = torch.Generator().manual_seed(5)
+    layers, counts = (torch.randn(6000, size, generator=draw) for size in (3, 7))
+    target, number = scores.decode_layers(layers, counts, incident)
+    own = torch.tensor(CELLS.ring_layers)
+    held = torch.stack([(number * (own == layer)).sum(dim=1) for layer in range(3)], dim=1)
+    too_many = ((held > target) & (target > 0)).double().mean()
+    assert too_many < 0.02  # 0.03 if numbers are scores at the incident energy
+
+
+def test_numbers_of_an_empty_layer_are_noise():
+    scores, x, incident = _fitted(CELLS)
+    points = scores.unpack(scores.encode(x, incident))
+    uniform = torch.rand(EVENTS, 7, generator=torch.Generator().manual_seed(6))
+    found = scores.encode_counts(points.counts(), points.layers, uniform)
+    empty = points.layers[:, scores.places.ring_layers] == 0
+    assert empty.any()
+    torch.testing.assert_close(found[empty], torch.special.ndtri(uniform)[empty])

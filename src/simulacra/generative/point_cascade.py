@@ -133,7 +133,7 @@ class PointCascade(GenerativeModel):
         layers = self.scores.encode_layers(points.layers, energy, empty)
         count = points.counts()
         uniform = draws.uniform(self.rings, Stream.EMPTY_VOXELS)
-        numbers = self.scores.counts.encode(count, energy.log(), uniform)
+        numbers = self.scores.encode_counts(count, points.layers, uniform)
         scaled = self._scaled(batch.condition)
         first = torch.cat([layers, numbers], dim=1)
         energy_loss = self.energy.loss(Batch(first, scaled, batch.weight), draws)

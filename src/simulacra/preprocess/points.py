@@ -118,8 +118,9 @@ class PointScores(nn.Module):
     """The way between showers of points and what the networks learn, and back.
 
     Layer energies become scores as in :class:`~simulacra.preprocess.ShowerScores`; the number of
-    points in each ring a score that is exact at every count; the energy of a point a score by the
-    quantiles of its ring's points at the incident energy. Angles stay as they are.
+    points in each ring a score that is exact at every count, at the energy of its *layer* (a layer
+    of 3 MeV has no four points of 1 MeV); the energy of a point a score by the quantiles of its
+    ring's points at the incident energy. Angles stay as they are.
 
     Args:
         places: how the showers lie in memory.
@@ -161,10 +162,12 @@ class PointScores(nn.Module):
         energies = self._energies(x)
         mask = energies > 0
         self.energies.fit(self._logarithms(energies), log_energy, weight, mask=mask)
-        inside = filled_layers(self.layer_energies(energies), self.threshold, noise)
-        self.layers.fit(inside, log_energy, weight)
+        layers = self.layer_energies(energies)
+        self.layers.fit(filled_layers(layers, self.threshold, noise), log_energy, weight)
         whole, lone = self._rings(mask)
-        self.counts.fit(torch.cat([whole.sum(dim=2), lone.long()], dim=1), log_energy, weight)
+        count = torch.cat([whole.sum(dim=2), lone.long()], dim=1)
+        own, there = self._energy_of_rings(layers)
+        self.counts.fit(count, own, weight, mask=there)
         return self
 
     def encode(self, x: Tensor, incident_energy: Tensor) -> Tensor:
@@ -205,6 +208,18 @@ class PointScores(nn.Module):
         scores: Tensor = self.layers(inside, incident_energy.log())
         return scores
 
+    def encode_counts(self, count: Tensor, layers: Tensor, uniform: Tensor) -> Tensor:
+        """Return scores of the numbers of points, ``(events, all rings)``.
+
+        Args:
+            count: ``(events, all rings)``.
+            layers: layer energies in MeV, ``(events, layers)``.
+            uniform: numbers in (0, 1), ``(events, all rings)``.
+        """
+        own, there = self._energy_of_rings(layers)
+        scores = self.counts.encode(count, own, uniform)
+        return torch.where(there, scores, torch.special.ndtri(uniform))
+
     def decode_layers(
         self, layers: Tensor, counts: Tensor, incident_energy: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -216,8 +231,9 @@ class PointScores(nn.Module):
         log_energy = incident_energy.log()
         target = self.layers.inverse(layers, log_energy)
         target = torch.where(target >= self.threshold, target, 0.0)
-        number = self.counts.decode(counts, log_energy)
-        above = counts - self.counts.bounds_at(log_energy)[:, :, 0]
+        at, _ = self._energy_of_rings(target)
+        number = self.counts.decode(counts, at)
+        above = counts - self.counts.bounds_at(at)[:, :, 0]
         parts = []
         own = torch.tensor(self.places.ring_layers, device=counts.device)
         for layer in range(target.shape[1]):
@@ -261,6 +277,11 @@ class PointScores(nn.Module):
         layers = energies.new_zeros(len(energies), len(self.places.rings))
         own = torch.tensor(self.places.ring_layers, device=energies.device)
         return layers.index_add(1, own, by_ring)
+
+    def _energy_of_rings(self, layers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logarithm of the energy of each ring's layer, and whether it has any."""
+        own = layers[:, torch.tensor(self.places.ring_layers, device=layers.device)]
+        return own.clamp(min=self.threshold).log(), own >= self.threshold
 
     def _above_threshold(self, energies: Tensor, mask: Tensor, target: Tensor) -> Tensor:
         """Share among a layer's points what it has above all their thresholds: none falls below.
