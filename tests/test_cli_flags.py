@@ -23,6 +23,7 @@ FLAGS = {
         "--about --executor --geometry --independent --json --out --reference --seed --suite "
         "--threads --training --workers generated"
     ),
+    "export": "--json --out --target model",
     "merge": "out parts",
     "models": "--json",
     "sample": (
@@ -38,6 +39,7 @@ FLAGS = {
         "calorimeter"
     ),
     "train": "--data --device --geometry --leave-out --out --resume --seed --set --submit recipe",
+    "verify": "--json --model bundle",
 }
 
 

@@ -34,6 +34,17 @@ def test_the_package_loads_nothing_heavy() -> None:
     assert _run(code).strip() == "[]"
 
 
+def test_the_runtime_of_bundles_is_imported_in_three_tenths_of_a_second() -> None:
+    timed = TIMED.replace("import simulacra", "import simulacra.deploy")
+    assert min(float(_run(timed)) for _ in range(5)) < 0.3
+
+
+def test_the_runtime_of_bundles_loads_nothing_heavy() -> None:
+    heavy = (*HEAVY, "pydantic", "onnx", "onnxruntime")
+    code = f"import simulacra.deploy, sys; print([name for name in {heavy} if name in sys.modules])"
+    assert _run(code).strip() == "[]"
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["train", "--help"]])
 def test_the_command_line_answers_without_torch(arguments: list[str]) -> None:
     code = f"""

@@ -17,7 +17,7 @@ NOTEBOOKS = ROOT / "docs" / "notebooks"
 FLOORS = [
     "errors", "units", "config", "random", "batch", "execute", "pieces", "workforce",
     "data", "simulate", "preprocess", "nets", "paths", "samplers", "generative", "classify", "train",
-    "artifact", "evaluation", "tasks", "cli",
+    "artifact", "evaluation", "export", "deploy", "tasks", "cli",
 ]  # fmt: skip
 
 

@@ -13,7 +13,21 @@ import typer
 from .. import __version__
 from ..errors import SimulacraError, StoppedError, WorkforceError, suggestion
 from ..execute import place_in_job
-from . import bench, compare, data, demo, evaluate, merge, models, sample, scan, simulate, train
+from . import (
+    bench,
+    compare,
+    data,
+    demo,
+    evaluate,
+    export,
+    merge,
+    models,
+    sample,
+    scan,
+    simulate,
+    train,
+    verify,
+)
 
 __all__ = ["app", "main"]
 
@@ -72,6 +86,8 @@ app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog=compare.EXAMPLE)(compare.compare)
 app.command(epilog=scan.EXAMPLE)(scan.scan)
 app.command(epilog=merge.EXAMPLE)(merge.merge)
+app.command(epilog=export.EXAMPLE)(export.export)
+app.command(epilog=verify.EXAMPLE)(verify.verify)
 bench.app.command(epilog=evaluate.JUDGE_EXAMPLE)(evaluate.judge)
 app.add_typer(bench.app, name="bench")
 app.command(epilog=models.EXAMPLE)(models.models)

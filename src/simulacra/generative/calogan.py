@@ -157,7 +157,7 @@ class _Critic(nn.Module):
     def forward(self, x: Tensor, given: Tensor, incident: Tensor) -> Tensor:
         parts = x.split([sectors * radius for sectors, radius in self.shapes], dim=1)
         seen = [
-            look(part.reshape(len(x), 1, *shape)).flatten(1)
+            look(part.reshape(x.shape[0], 1, *shape)).flatten(1)
             for look, part, shape in zip(self.looks, parts, self.shapes, strict=True)
         ]
         h = leaky_relu(self.look(leaky_relu(torch.cat(seen, dim=1), 0.2)), 0.2)

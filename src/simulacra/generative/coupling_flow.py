@@ -88,7 +88,7 @@ class CouplingFlow(Flow):
         return cls(kit, config)
 
     def to_noise(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        total = x.new_zeros(len(x))
+        total = x.new_zeros(x.shape[0])
         for number, coupling in enumerate(self.couplings):
             x, log_slope = coupling(self._turn(x, number), condition)
             x, total = self._turn(x, number, back=True), total + log_slope

@@ -117,7 +117,7 @@ class InverseAutoregressiveFlow(Student, Flow):
 
     def to_noise(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Undo the drawing, one feature after the other: slow, and not differentiable."""
-        total = x.new_zeros(len(x))
+        total = x.new_zeros(x.shape[0])
         for step in list_of(self.steps):
             x, log_slope = step.inverse(x, condition)
             total = total + log_slope

@@ -62,6 +62,11 @@ class CircularLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels_out))
         self.sectors = sectors
         self._kept: tuple[tuple[int, int], Tensor] | None = None
+        self.register_buffer("assembled", None, persistent=False)
+
+    def freeze(self) -> None:
+        """Assemble the matrices once and for all: constants of a graph that is traced."""
+        self.assembled = self._assembled().detach().clone()
 
     def forward(self, x: Tensor) -> Tensor:
         _, batch, _ = x.shape
@@ -77,6 +82,8 @@ class CircularLinear(nn.Module):
 
     def _blocks(self) -> Tensor:
         """Return the real matrix of each complex one; kept between calls while drawing."""
+        if self.assembled is not None:
+            return self.assembled
         if torch.is_grad_enabled():
             return self._assembled()
         now = (self.complex.data_ptr(), self.complex._version)

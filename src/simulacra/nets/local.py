@@ -79,7 +79,7 @@ class ImageStream(nn.Module):
         self.leave = LocallyConnected(channels, 1, shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.enter(x).reshape(len(x), self.channels, *self.shape)
+        h = self.enter(x).reshape(x.shape[0], self.channels, *self.shape)
         h = self.inner(leaky_relu(h, 0.2))
         out: Tensor = self.leave(leaky_relu(h, 0.2))
         return out[:, 0]
@@ -141,7 +141,7 @@ class MinibatchFeatures(nn.Module):
         self.matrix = nn.Linear(inputs, kernels * depth, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = self.matrix(x).reshape(len(x), self.kernels, -1)
+        rows = self.matrix(x).reshape(x.shape[0], self.kernels, -1)
         apart = (rows[:, None] - rows[None]).abs().sum(dim=3)
         out: Tensor = (-apart).exp().mean(dim=1)
         return out

@@ -93,7 +93,8 @@ class PatchMap(nn.Module):
         h, _, _ = self.body(x, condition)
         carried = self.carry(h.transpose(1, 2)).transpose(1, 2)
         cells = self.leave(carried).unflatten(2, (self.outputs, -1)).transpose(1, 2)
-        out: Tensor = self.target.join(cells.flatten(0, 1)).unflatten(0, (len(x), self.outputs))
+        flat = self.target.join(cells.flatten(0, 1))
+        out: Tensor = flat.unflatten(0, (x.shape[0], self.outputs))
         return out
 
 

@@ -62,8 +62,8 @@ class Patches:
         for part, (a, b), (high, wide) in zip(
             x.split(self._sizes, dim=1), self.grids, self.patches, strict=True
         ):
-            cut = part.reshape(len(x), a, high, b, wide).transpose(2, 3)
-            cut = cut.reshape(len(x), a * b, high * wide)
+            cut = part.reshape(x.shape[0], a, high, b, wide).transpose(2, 3)
+            cut = cut.reshape(x.shape[0], a * b, high * wide)
             found.append(pad(cut, (0, self.cells - high * wide)))
         return torch.cat(found, dim=1)
 
@@ -74,6 +74,6 @@ class Patches:
         for part, (a, b), (high, wide) in zip(
             patches.split(numbers, dim=1), self.grids, self.patches, strict=True
         ):
-            image = part[:, :, : high * wide].reshape(len(part), a, b, high, wide)
-            found.append(image.transpose(2, 3).reshape(len(part), -1))
+            image = part[:, :, : high * wide].reshape(part.shape[0], a, b, high, wide)
+            found.append(image.transpose(2, 3).reshape(part.shape[0], -1))
         return torch.cat(found, dim=1)

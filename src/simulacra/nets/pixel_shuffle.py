@@ -99,7 +99,7 @@ class ShuffleGenerator(nn.Module):
         self.leave = nn.Conv1d(channels, rows, 5, padding=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.enter(x).reshape(len(x), self.channels, self.length)
+        h = self.enter(x).reshape(x.shape[0], self.channels, self.length)
         for convolve, offset, factor in zip(self.longer, self.offset, self.factors, strict=True):
             h = shuffled(convolve(leaky_relu(h, 0.2)), factor) + offset(x)[:, :, None]
         out: Tensor = self.leave(leaky_relu(h, 0.2))

@@ -122,7 +122,7 @@ class RingMap(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         h, c = self.body(x, condition)
         basis = self.body.basis
-        count, events = self.outputs, len(x)
+        count, events = self.outputs, x.shape[0]
         values = torch.tensordot(basis.T, self.leave(h), dims=1)
         functions = values.unflatten(2, (count, -1)).flatten(1, 2)  # outputs join the batch
         if self.leave_invariants is None:

@@ -43,7 +43,7 @@ class Rings:
         """
         parts = x.split([n_radius * n_alpha for n_radius, n_alpha in self.rings], dim=1)
         functions = [
-            part.reshape(len(x), n_alpha, n_radius)
+            part.reshape(x.shape[0], n_alpha, n_radius)
             for part, (n_radius, n_alpha) in zip(parts, self.rings, strict=True)
             if n_alpha > 1
         ]
@@ -58,7 +58,7 @@ class Rings:
         for n_radius, n_alpha in self.rings:
             if n_alpha > 1:
                 part = images[:, :, ring : ring + n_radius]
-                parts.append(part.reshape(len(part), n_alpha * n_radius))
+                parts.append(part.reshape(part.shape[0], n_alpha * n_radius))
                 ring += n_radius
             else:
                 parts.append(invariants[:, plain : plain + n_radius])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -164,9 +165,8 @@ class _Layers:
         self.equal = len(set(self.sizes)) == 1
         number = torch.tensor(self.sizes, device=device)
         self.start = number.cumsum(0) - number
-        self.layer = torch.repeat_interleave(
-            torch.arange(len(self.sizes), device=device), number, output_size=sum(self.sizes)
-        )
+        layer = np.repeat(np.arange(len(self.sizes)), self.sizes)  # a constant of exported graphs
+        self.layer = torch.from_numpy(layer).to(device)
 
     def sums(self, x: Tensor) -> Tensor:
         """Sum within each layer, ``(events, layers)``."""
