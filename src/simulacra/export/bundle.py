@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from ..execute import atomic_path, require_writable
 from ..generative import GenerativeModel
 from ..random import NOISE_LAW
 from .family import refuse_unexportable
-from .golden import Difference, Golden, Tolerance, difference, golden_of, plain, tolerance_of
+from .golden import Difference, Golden, Tolerance, difference, golden_of, tolerance_of
 from .graph import IR, OPSET, DrawingGraph, onnx_graph, require_exporter, single_shower
 from .readme import readme
 
@@ -149,8 +149,8 @@ def _raw(exported: Exported, golden: Golden, own: Difference, limit: Tolerance) 
         "golden": {
             "events": len(golden.noise),
             "response": [float(totals.min()), float(totals.max())],
-            "float32_from_float64": plain(own),
-            "tolerance": plain(limit),
+            "float32_from_float64": asdict(own),
+            "tolerance": asdict(limit),
         },
         "versions": {
             "simulacra": __version__,

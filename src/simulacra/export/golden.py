@@ -6,7 +6,7 @@ import copy
 import io
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -156,11 +156,6 @@ def tolerance_of(own: Difference) -> Tolerance:
         tail=max(2 * own.tail, _MEDIAN_AT_MOST),
         crossed=2 * own.crossed / max(own.filled, 1) + 1e-4,
     )
-
-
-def plain(numbers: Difference | Tolerance) -> dict[str, Any]:
-    """Return numbers as plain data."""
-    return asdict(numbers)
 
 
 def read_golden(content: bytes, sizes: tuple[int, int, int]) -> Golden:

@@ -121,7 +121,7 @@ class Layerwise(GenerativeModel):
         made = [torch.zeros_like(condition[:, :1]).expand(-1, self.voxels)] * self.context
         for number, part in enumerate(noise.split(self.layer.noise_size, dim=1)):
             place = one_hot(torch.tensor(number), self.layers).to(condition)
-            given = [*made[-self.context :], condition, place.expand(len(condition), -1)]
+            given = [*made[-self.context :], condition, place.expand(condition.shape[0], -1)]
             made.append(self.layer.draw(torch.cat(given, dim=1), part))
         return torch.cat(made[self.context :], dim=1)
 

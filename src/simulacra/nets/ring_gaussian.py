@@ -128,7 +128,7 @@ class RingGaussian(nn.Module):
 
     def _whole(self, parts: list[Tensor]) -> Tensor:
         """Undo :meth:`_parts`."""
-        batch, functions = len(parts[0]), self.layout.functions
+        batch, functions = parts[0].shape[0], self.layout.functions
         h = torch.cat([parts[0][:, :functions], *parts[1:]]).unflatten(0, (-1, batch))
         values = torch.tensordot(self.basis.T, h, dims=1)
         return self.layout.join(values, parts[0][:, functions:])

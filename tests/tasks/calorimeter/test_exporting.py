@@ -26,6 +26,8 @@ FAMILIES = {
     "inverse_autoregressive_flow": {"steps": 1, "bins": 4},
     "variational": {"local": 2, "whole": 3, "prior": ONE_STEP},
     "wasserstein_gan": {},
+    "layerwise": {"layer": ONE_STEP},
+    "independent": {},
 }
 
 
