@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -206,12 +207,17 @@ def moved(tiny):
     return scan(tiny, "energy", steps=4, showers=6, fixed_noise=True, reference=_reference(60))
 
 
+@pytest.fixture(scope="module")
+def page(moved):
+    return render_scan(moved)
+
+
 def test_a_shower_depends_on_its_own_noise_alone(tiny, moved):
     first = tiny.sample([moved.values[2]], seed=0).energies[0]
     assert np.array_equal(first, moved.slides[2])
 
 
-def test_files_hold_what_was_found(moved, tmp_path):
+def test_files_hold_what_was_found(moved, page, tmp_path):
     files = write_scan(moved, tmp_path)
     assert [file.name for file in files] == ["scan.json", "scan.html", "sheet.png"]
     plain = json.loads((tmp_path / "scan.json").read_text(encoding="utf-8"))
@@ -220,7 +226,7 @@ def test_files_hold_what_was_found(moved, tmp_path):
     assert len(plain["interpolation"]["curves"][0]["pulls"]) == 3
     assert "NaN" not in (tmp_path / "scan.json").read_text(encoding="utf-8")
     assert (tmp_path / "sheet.png").read_bytes()[:4] == b"\x89PNG"
-    assert render_scan(moved) == (tmp_path / "scan.html").read_text(encoding="utf-8")
+    assert page == (tmp_path / "scan.html").read_text(encoding="utf-8")
     assert dict(facts(moved))["monotonicity"].endswith("of all steps")
 
 
@@ -243,8 +249,8 @@ seen.waits = async () => {
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a headless Chromium")
 @pytest.mark.parametrize("size", ["1280,900", "500,900"])
-def test_the_page_shows_a_shower_move(moved, tmp_path, size):
-    seen = inspect(render_scan(moved), tmp_path, f"--window-size={size}", script=TURN)
+def test_the_page_shows_a_shower_move(page, tmp_path, size):
+    seen = inspect(page, tmp_path, f"--window-size={size}", script=TURN)
     assert seen["errors"] == []
     assert seen["refused"] == []
     assert seen["requests"] == []
@@ -292,9 +298,8 @@ def test_particles_and_rectangular_cells():
 
 
 def test_hostile_names_do_not_run(moved):
-    from dataclasses import replace
-
-    page = render_scan(replace(moved, model="</script><script>alert(1)</script>"))
+    bad = replace(moved, model="</script><script>alert(1)</script>", interpolation=None)
+    page = render_scan(bad)
     assert "<script>alert" not in page
 
 
