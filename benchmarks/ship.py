@@ -32,35 +32,21 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tile", type=int, help="showers computed together from now on")
+    parser.add_argument("--batches", type=int, nargs="*", default=[1, 100, 1000, 10000])
+    parser.add_argument("--verdict", type=Path, help="of `simulacra evaluate`, in place of judging")
     parser.add_argument("--failure", action="append", default=[], help="a known failure, in words")
     given = parser.parse_args()
 
     surrogate = Surrogate.load(given.model)
     if given.tile:
         surrogate.retile(given.tile)
-    reference = open_showers(given.reference)
-    showers = given.model / "judged.hdf5"
-    particles = particles_like(reference, surrogate.config.conditions)
-    sample_to_file(surrogate, showers, particles, seed=given.seed, workers=given.threads)
-    kept = given.model / f"verdict-{given.suite}.json"
-    verdict = Verdict.load(kept) if kept.exists() else None
-    if verdict is None or verdict.generated.sha256 != open_showers(showers).digest():
-        verdict = evaluate(
-            showers,
-            given.reference,
-            suite=given.suite,
-            seed=given.seed,
-            threads=1,
-            workers=given.threads,
-            folder=given.model / "retrainings",
-        )
-        verdict.save(kept)
+    verdict = Verdict.load(given.verdict) if given.verdict else _judged(surrogate, given)
     scores = [
         vars(score) for score in verdict.scores if score.layer is None and "@" not in score.name
     ]
-    times = time_sampling(
+    times = given.batches and time_sampling(
         sampler(surrogate, seed=given.seed, workers=given.threads),
-        batches=[1, 100, 1000, 10000],
+        batches=given.batches,
         operations=operations_per_shower(surrogate),
         threads=given.threads,
     )
@@ -87,6 +73,28 @@ def main() -> None:
         known_failures=given.failure or ["see the scores that exceed their floors"],
     )
     surrogate.save(given.out / surrogate.config.name)
+
+
+def _judged(surrogate: Surrogate, given: argparse.Namespace) -> Verdict:
+    """Draw as many showers as the reference has and judge them."""
+    reference = open_showers(given.reference)
+    showers = given.model / "judged.hdf5"
+    particles = particles_like(reference, surrogate.config.conditions)
+    sample_to_file(surrogate, showers, particles, seed=given.seed, workers=given.threads)
+    kept = given.model / f"verdict-{given.suite}.json"
+    verdict = Verdict.load(kept) if kept.exists() else None
+    if verdict is None or verdict.generated.sha256 != open_showers(showers).digest():
+        verdict = evaluate(
+            showers,
+            given.reference,
+            suite=given.suite,
+            seed=given.seed,
+            threads=1,
+            workers=given.threads,
+            folder=given.model / "retrainings",
+        )
+        verdict.save(kept)
+    return verdict
 
 
 def _short(score: dict[str, object]) -> dict[str, object]:
