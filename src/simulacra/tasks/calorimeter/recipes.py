@@ -200,7 +200,10 @@ def photons_wgan() -> SurrogateConfig:
 
 
 def photons_cloud() -> SurrogateConfig:
-    """Photons as clouds: a point is a filled voxel, numbers of points first."""
+    """Photons as clouds: a point is a filled voxel, numbers of points first.
+
+    Quick suite on 10,000 other showers after 2 of its 20 epochs: AUC 0.628 low- and high-level.
+    """
     return photons().updated(
         name="photons-cloud",
         model=PointCascadeConfig(channels=64, blocks=3, width=128, depth=6).to_dict(),
