@@ -48,6 +48,8 @@ class CircularLinear(nn.Module):
         output: ``(sectors, batch, channels_out)``, in the same basis.
     """
 
+    assembled: Tensor | None
+
     def __init__(
         self, channels_in: int, channels_out: int, sectors: int, *, zero: bool = False
     ) -> None:
