@@ -7,8 +7,8 @@ Fenced ``bash`` and ``python`` blocks are read from README.md and the pages unde
 
 from __future__ import annotations
 
-import os
 import json
+import os
 import re
 import runpy
 import shlex

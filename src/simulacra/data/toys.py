@@ -80,7 +80,8 @@ class ToyShowers:
 
     with the radial profile :math:`p \propto e^{-r_1/\lambda} - e^{-r_2/\lambda}`, equal in
     angle; in rectangular cells with the integral of :math:`e^{-(|x| + |y|)/\lambda}`. Hence
-    :math:`\langle e_v \rangle = E f_\ell p_v`, exactly. Layers are independent of each other, and nothing but the scale depends on the incident energy.
+    :math:`\langle e_v \rangle = E f_\ell p_v`, exactly. Layers are independent of each other,
+    and nothing but the scale depends on the incident energy.
 
     Args:
         geometry: the detector.

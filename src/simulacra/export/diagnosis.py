@@ -35,7 +35,7 @@ def diagnosed(found: Array, expected: Array, condition: Array, manifest: Manifes
         return _unit(scale, condition[:, 0])
     if _close(np.sort(found, axis=1), np.sort(expected, axis=1)).all():
         return _order(found, expected, manifest)
-    wrong = ~_close(found, expected).all(axis=1)
+    wrong = np.asarray(~_close(found, expected).all(axis=1))
     clipped = _clipped(wrong, condition, manifest)
     if clipped:
         return clipped

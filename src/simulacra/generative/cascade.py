@@ -260,7 +260,8 @@ class ShowerCascade(Student, GenerativeModel):
         energy = self._layers_from(self.energy.draw(condition, first), condition).float()
         shape = self.shape.draw(torch.cat([condition, layers], dim=1), second).float()
         missed: Tensor = (energy - layers).square().mean(dim=1)
-        return missed + self.shape_weight * (shape - voxels).square().mean(dim=1)
+        missed = missed + self.shape_weight * (shape - voxels).square().mean(dim=1)
+        return missed
 
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
         if batch.x.shape[1] != self.layers + self.layout.voxels:

@@ -69,7 +69,8 @@ class Copula(nn.Module):
     ) -> Self:
         """Learn the law from some showers, see the class for shapes."""
         rows = slice(0, _FIT_FROM)
-        x, boundary, c, weight, keys = (a[rows] for a in (scores, boundary, c, weight, keys))
+        x, boundary, c, weight = (a[rows] for a in (scores, boundary, c, weight))
+        keys = keys[rows]
         empty = x < boundary
         x = _independent(x, boundary, keys)
         for number in range(_ROUNDS):

@@ -115,7 +115,8 @@ class Layerwise(GenerativeModel):
         )
         first = draws.first * layers % 2**64  # validation counts from 2^63
         several = Draws(draws.seed, first, events * layers, draws.device)
-        return self.layer.loss(rows, several).unflatten(0, (events, layers)).mean(dim=1)
+        loss: Tensor = self.layer.loss(rows, several).unflatten(0, (events, layers))
+        return loss.mean(dim=1)
 
     def draw(self, condition: Tensor, noise: Tensor) -> Tensor:
         made = [torch.zeros_like(condition[:, :1]).expand(-1, self.voxels)] * self.context

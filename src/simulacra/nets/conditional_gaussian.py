@@ -64,7 +64,8 @@ class ConditionalGaussian(nn.Module):
     def whiten(self, x: Tensor, c: Tensor) -> Tensor:
         """Undo :meth:`colour`."""
         inverse = torch.linalg.inv(self.root.double()).to(x.dtype)
-        return (x - mean_terms(c) @ self.mean) @ inverse.T
+        white: Tensor = (x - mean_terms(c) @ self.mean) @ inverse.T
+        return white
 
 
 def mean_terms(c: Tensor) -> Tensor:
@@ -78,7 +79,8 @@ def fitted_mean(x: Tensor, c: Tensor, weight: Tensor) -> Tensor:
     weighted = terms * share[:, None]
     normal = weighted.T @ terms
     ridge = 1e-6 * torch.eye(len(normal), dtype=torch.float64)
-    return torch.linalg.solve(normal + ridge, weighted.T @ x.double())
+    solution: Tensor = torch.linalg.solve(normal + ridge, weighted.T @ x.double())
+    return solution
 
 
 def mixed_covariance(rest: Tensor, weight: Tensor) -> Tensor:
@@ -100,7 +102,7 @@ def root_of(covariance: Tensor, *, triangular: bool) -> Tensor:
     """Return R with R R^T = covariance, symmetric or triangular; what is not positive is lifted."""
     values, vectors = torch.linalg.eigh(covariance)
     values = values.clamp(min=1e-3)
+    root: Tensor = (vectors * values.sqrt()) @ vectors.T
     if triangular:
-        root: Tensor = torch.linalg.cholesky((vectors * values) @ vectors.T)
-        return root
-    return (vectors * values.sqrt()) @ vectors.T
+        root = torch.linalg.cholesky((vectors * values) @ vectors.T)
+    return root

@@ -97,7 +97,7 @@ class DepthMixer(nn.Module):
         return image.permute(2, 0, 1, 3).flatten(2)
 
     def _join(self, functions: Tensor) -> Tensor:
-        image = functions.unflatten(2, (self.slab, self.radii)).permute(1, 2, 0, 3)
+        image: Tensor = functions.unflatten(2, (self.slab, self.radii)).permute(1, 2, 0, 3)
         return image.reshape(len(image) // self.slabs, -1)
 
 

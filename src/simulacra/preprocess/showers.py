@@ -171,7 +171,8 @@ class _Layers:
     def sums(self, x: Tensor) -> Tensor:
         """Sum within each layer, ``(events, layers)``."""
         if self.equal:
-            return x.unflatten(1, (len(self.sizes), -1)).sum(dim=2)
+            images: Tensor = x.unflatten(1, (len(self.sizes), -1))
+            return images.sum(dim=2)
         return torch.stack([part.sum(dim=1) for part in x.split(self.sizes, 1)], dim=1)
 
     def largest(self, x: Tensor) -> Tensor:

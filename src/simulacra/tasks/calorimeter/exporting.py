@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ...deploy import Condition, Manifest, read_manifest
 from ...errors import ArtifactError
@@ -79,7 +79,9 @@ def verify(folder: Path | str, *, model: Surrogate | None = None) -> list[Check]
         )
 
     def reference(table: NDArray[Any], seed: int) -> NDArray[Any]:
-        further = {name: table[:, i] for i, name in enumerate(model.config.conditions, 1)}
+        further: dict[str, ArrayLike] = {
+            name: table[:, i] for i, name in enumerate(model.config.conditions, 1)
+        }
         drawn = model.sample(table[:, 0], further, seed=seed).energies
         return np.where(drawn < 0.999 * model.geometry.threshold, np.float32(0), drawn)
 

@@ -131,7 +131,8 @@ def photons_student() -> SurrogateConfig:
     finds the teacher's own defects.
     """
     part = {"family": "mean_flow", "lesson": "end"}
-    model = CascadeConfig(channels=96, blocks=4, width=160, shape=part, energy=part)
+    small = CascadeConfig(channels=96, blocks=4, width=160)
+    model = small.updated(shape=part, energy=part)
     return photons().updated(
         name="photons-student",
         model=model.to_dict(),

@@ -457,7 +457,7 @@ class Surrogate:
 
     def _minutes(self, key: str, before: float) -> float:
         """Return the time of all epochs and of what came before them."""
-        return round((before + sum(epoch[key] for epoch in self.history)) / 60, 2)
+        return round((before + sum(float(epoch[key]) for epoch in self.history)) / 60, 2)
 
     def _fitted(self) -> tuple[GenerativeModel, Geometry]:
         if self._model is None or self._geometry is None:
