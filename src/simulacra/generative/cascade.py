@@ -259,9 +259,9 @@ class ShowerCascade(Student, GenerativeModel):
         condition = self._scaled(batch.condition)
         energy = self._layers_from(self.energy.draw(condition, first), condition).float()
         shape = self.shape.draw(torch.cat([condition, layers], dim=1), second).float()
-        missed: Tensor = (energy - layers).square().mean(dim=1)
-        missed = missed + self.shape_weight * (shape - voxels).square().mean(dim=1)
-        return missed
+        by_layer: Tensor = (energy - layers).square().mean(dim=1)
+        by_voxel: Tensor = (shape - voxels).square().mean(dim=1)
+        return by_layer + self.shape_weight * by_voxel
 
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
         if batch.x.shape[1] != self.layers + self.layout.voxels:
