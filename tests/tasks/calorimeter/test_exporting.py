@@ -23,7 +23,6 @@ FAMILIES = {
     "diffusion": {"steps": 2},
     "mean_flow": {},
     "coupling_flow": {"couplings": 2, "bins": 4},
-    "inverse_autoregressive_flow": {"steps": 1, "bins": 4},
     "variational": {"local": 2, "whole": 3, "prior": ONE_STEP},
     "wasserstein_gan": {},
     "layerwise": {"layer": ONE_STEP},
