@@ -23,10 +23,12 @@ PUBLISHED = {
 
 
 def table(manifests: list[Mapping[str, Any]]) -> str:
-    """Return the table: our models with errors and floors, then the published field."""
+    """Return the table: our models judged as the published ones, then the published field."""
     names = " | ".join(COLUMNS.values())
     lines = [f"| model | {names} | normalised ms per shower |", "|---|---|---|---|"]
     for manifest in manifests:
+        if not manifest.get("comparable"):
+            continue  # judged by another protocol, or not yet
         scores = {score["name"]: score for score in manifest["scores"]}
         cells = [_cell(scores[name]) if name in scores else "not judged yet" for name in COLUMNS]
         time = manifest.get("timing", {}).get("normalised_ms_at_batch_1000", "")
