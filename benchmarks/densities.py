@@ -293,7 +293,6 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="repeat rows that are there already")
     parser.add_argument("--out", type=Path, default=Path("densities.json"))
     given = parser.parse_args()
-    torch.set_num_threads(1)
     files = [file for file in (*given.join, given.out) if file.exists()]
     rows = list({_key(row): row for file in files for row in json.loads(file.read_text())}.values())
     if given.join:
@@ -312,4 +311,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)
     main()

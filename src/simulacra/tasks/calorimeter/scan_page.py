@@ -18,7 +18,7 @@ from ...evaluation.wording import quantity
 from ...execute import atomic_path, atomic_text
 from .scan_result import Curve, Deviation, Interpolation, Scan
 
-__all__ = ["deviation_rows", "facts", "write_scan"]
+__all__ = ["deviation_rows", "facts", "render_scan", "write_scan"]
 
 _LAYERS = 5
 _SHEET_ROWS = 9

@@ -1,4 +1,4 @@
-"""One condition varied, everything else kept: do showers follow it, and between what was seen?"""
+"""One condition varied, everything else kept: whether showers follow it, also between those seen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .following import Quantity, distance, followed, mean_and_error
 from .scan_result import Curve, Monotonicity, Scan, Smoothness
 from .surrogate import Surrogate
 
-__all__ = ["CONDITIONS", "Condition", "scan"]
+__all__ = ["CONDITIONS", "Condition", "column_of", "left_out", "particles_of", "scan"]
 
 FloatArray = NDArray[np.float64]
 
