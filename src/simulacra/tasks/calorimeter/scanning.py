@@ -1,4 +1,4 @@
-"""One condition varied, everything else kept: whether showers follow it, also between those seen."""
+"""One condition varied, everything else kept: whether showers follow it, and between those seen."""
 
 from __future__ import annotations
 
