@@ -16,6 +16,7 @@ FLOORS = [
         "config",
         "random",
         "batch",
+        "conditions",
         "execute",
         "remote",
         "pieces",

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ArtifactError, ConfigError, DependencyError, RangeError, ShapeError
+from ..conditions import condition_columns
+from ..errors import ArtifactError, DependencyError, RangeError, ShapeError
 from ..random import Stream, normal
 from .bundle import BATCH, SINGLE, Condition, Manifest, read_manifest, verified_bytes
 from .graph import graph_facts
@@ -134,19 +135,7 @@ class DeployedModel:
             ShapeError: if the columns have different lengths.
         """
         names = [one.name for one in self.conditions[1:]]
-        if set(conditions) != set(names):
-            raise ConfigError(
-                f"conditions: the model depends on {', '.join(names) or 'the energy alone'}, got "
-                f"{', '.join(conditions) or 'none'}."
-            )
-        given = (incident_energy, *(conditions[name] for name in names))
-        columns = [np.atleast_1d(np.asarray(column, np.float32)) for column in given]
-        if columns[0].ndim != 1 or any(column.shape != columns[0].shape for column in columns):
-            raise ShapeError(
-                "conditions: expected one number per shower, got columns of shape "
-                f"{[column.shape for column in columns]}."
-            )
-        return np.column_stack(columns).astype(np.float32)
+        return condition_columns(incident_energy, conditions, names)
 
     def refuse_outside(self, table: Array) -> None:
         """Refuse conditions outside the accepted range.

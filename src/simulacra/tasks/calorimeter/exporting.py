@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...conditions import accepted_range
 from ...deploy import Condition, Manifest, read_manifest
 from ...errors import ArtifactError
 from ...export import Check, Exported, verify_bundle, write_bundle
@@ -17,7 +18,6 @@ from .surrogate import Surrogate
 __all__ = ["export", "verify"]
 
 _UNITS = {"incident_energy": "MeV", "theta": "rad", "phi": "rad", "x": "mm", "y": "mm"}
-_SLACK = 0.01  # as `Surrogate.refuse_outside` allows it
 
 
 def export(
@@ -94,7 +94,6 @@ def _conditions(surrogate: Surrogate) -> tuple[Condition, ...]:
     found = []
     for name, (low, high) in validity["ranges"].items():
         values = tuple(map(float, validity.get("particles", ()))) if name == "pdg" else ()
-        below, above = (low, high) if name == "incident_energy" else (high - low,) * 2
-        accepted = (low - _SLACK * below, high + _SLACK * above)
+        accepted = accepted_range(name, low, high)
         found.append(Condition(name, _UNITS.get(name, ""), (low, high), accepted, values))
     return tuple(found)

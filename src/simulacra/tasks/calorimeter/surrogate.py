@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ... import __version__
 from ...artifact import Artifact, load_artifact, save_artifact
 from ...batch import Draws
+from ...conditions import accepted_range, condition_columns
 from ...data import (
     Geometry,
     JoinedFiles,
@@ -24,7 +25,7 @@ from ...data import (
     open_joined,
     voxelize,
 )
-from ...errors import ArtifactError, ConfigError, RangeError, ShapeError, SimulacraError
+from ...errors import ArtifactError, ConfigError, RangeError, SimulacraError
 from ...execute import place_in_job
 from ...generative import (
     Drawing,
@@ -49,7 +50,6 @@ __all__ = ["Surrogate"]
 Array = NDArray[Any]
 Source = VoxelShowers | ShowerFile | JoinedFiles | Path | str | Sequence[Path | str]
 _CONSTANTS_FROM = 200_000  # events from which preprocessing constants are taken
-_SLACK = 0.01  # the edge of a sample is not the edge of its spectrum
 
 
 class Surrogate:
@@ -261,19 +261,7 @@ class Surrogate:
             ConfigError: if a condition is missing or unknown.
             ShapeError: if the columns have different lengths.
         """
-        names = self.config.conditions
-        if set(conditions) != set(names):
-            raise ConfigError(
-                f"conditions: the model depends on {', '.join(names) or 'the energy alone'}, got "
-                f"{', '.join(conditions) or 'none'}."
-            )
-        columns = [energy, *(np.atleast_1d(np.asarray(conditions[n], np.float32)) for n in names)]
-        if any(column.shape != energy.shape for column in columns):
-            raise ShapeError(
-                f"conditions: expected one number per shower, {energy.shape}, got "
-                f"{[column.shape for column in columns]}."
-            )
-        return np.column_stack(columns).astype(np.float32)
+        return condition_columns(energy, conditions, self.config.conditions)
 
     def refuse_outside(self, table: Array) -> None:
         """Refuse conditions more than 1 % outside the range of the training data.
@@ -296,9 +284,8 @@ class Surrogate:
                     f"{len(column)} showers are of others, such as {strange[0]:g}. Use a model "
                     "that covers them."
                 )
-            # energies reach over decades, angles and positions across zero
-            below, above = (low, high) if name == "incident_energy" else (high - low,) * 2
-            outside = ~((column >= low - _SLACK * below) & (column <= high + _SLACK * above))
+            least, most = accepted_range(name, low, high)
+            outside = ~((column >= least) & (column <= most))
             if outside.any():
                 worst = column[outside][0]
                 raise RangeError(
