@@ -24,14 +24,22 @@ from .model import GenerativeModel
 from .quantised import VectorQuantised, VectorQuantisedConfig
 from .wasserstein import WassersteinGan, WassersteinGanConfig
 
-__all__ = ["FAMILIES", "FamilyConfig", "build_family"]
+__all__ = ["FAMILIES", "FamilyConfig", "build_family", "told_family"]
 
 
-def _family(given: Any) -> str:
-    """Tell the family; settings that were stored before there was a choice do not name it."""
-    if isinstance(given, dict):
-        return str(given.get("family", "flow_matching"))
-    return str(getattr(given, "family", "flow_matching"))
+def told_family(default: str) -> Callable[[Any], str]:
+    """Return a function that reads the family of settings, given as plain data or as objects.
+
+    Args:
+        default: of settings that were stored before there was a choice and do not name it.
+    """
+
+    def family(given: Any) -> str:
+        if isinstance(given, dict):
+            return str(given.get("family", default))
+        return str(getattr(given, "family", default))
+
+    return family
 
 
 FamilyConfig = Annotated[
@@ -46,7 +54,7 @@ FamilyConfig = Annotated[
     | Annotated[WassersteinGanConfig, Tag("wasserstein_gan")]
     | Annotated[LayerwiseConfig, Tag("layerwise")]
     | Annotated[IndependentConfig, Tag("independent")],
-    Discriminator(_family),
+    Discriminator(told_family("flow_matching")),
 ]
 """Settings of a generator of standardised vectors; ``family`` says which one."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Discriminator, Tag
 
 from ..errors import ConfigError
 from .calogan import CaloGan, CaloGanConfig
 from .cascade import CascadeConfig, ShowerCascade, ShowerLayout
+from .families import told_family
 from .likeness_gan import LikenessGan, LikenessGanConfig
 from .model import GenerativeModel
 from .point_cascade import PointCascade, PointCascadeConfig
@@ -16,19 +17,12 @@ from .point_cascade import PointCascade, PointCascadeConfig
 __all__ = ["ShowerModelConfig", "shower_model"]
 
 
-def _kind(settings: Any) -> str:
-    """Return which generator is meant; settings without a family are those of a cascade."""
-    if isinstance(settings, dict):
-        return str(settings.get("family", "cascade"))
-    return str(getattr(settings, "family", "cascade"))
-
-
 ShowerModelConfig = Annotated[
     Annotated[CascadeConfig, Tag("cascade")]
     | Annotated[CaloGanConfig, Tag("calogan")]
     | Annotated[LikenessGanConfig, Tag("likeness_gan")]
     | Annotated[PointCascadeConfig, Tag("points")],
-    Discriminator(_kind),
+    Discriminator(told_family("cascade")),
 ]
 """Settings of a generator of whole showers."""
 
