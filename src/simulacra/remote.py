@@ -19,7 +19,7 @@ __all__ = ["address", "expanded", "opened", "sent"]
 
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]+::)*[a-z][a-z0-9+.-]+:/+")
 _MAGIC = re.compile(r"[*?\[]")
-_SUFFIXES = (".hdf5", ".h5", ".hdf")
+_SUFFIXES = (".hdf5", ".h5", ".hdf", ".root", ".parquet")
 _BLOCK_BYTES, _BLOCKS = 4 * 2**20, 16
 
 
@@ -94,7 +94,7 @@ def sent(where: str) -> Iterator[Path]:
 
 
 def expanded(places: Iterable[Path | str]) -> list[Path]:
-    """Return the files that are meant: a folder stands for its HDF5 files, a pattern for its own.
+    """Return the files that are meant: a folder or a pattern stands for its files of showers.
 
     Files of a folder or a pattern come in the order of their names.
 
@@ -141,7 +141,9 @@ def _is_result(name: str) -> bool:
 
 
 def _nothing(place: str, what: str) -> list[Path]:
-    raise FileFormatError(f"{place}: {what}; expected files of showers (.hdf5, .h5).")
+    raise FileFormatError(
+        f"{place}: {what}; expected files of showers (.hdf5, .h5, .root, .parquet)."
+    )
 
 
 def _system(where: str) -> tuple[Any, str]:

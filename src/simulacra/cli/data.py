@@ -15,8 +15,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from ..data import (
-    FORMATS,
-    POINT_FORMATS,
     PointFile,
     ShowerFile,
     catalog,
@@ -27,7 +25,9 @@ from ..data import (
     open_showers,
     split_showers,
 )
+from ..data.formats import WRITTEN, format_named
 from ..data.pointfiles import holds_points
+from ..data.selection import own_format
 from ..errors import RangeError
 from ..units import parse_energy
 
@@ -39,10 +39,14 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-FormatName = StrEnum("FormatName", {name: name for name in (*FORMATS, "points")})  # type: ignore[misc]
+FormatName = StrEnum("FormatName", {name: name for name in WRITTEN})  # type: ignore[misc]
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="HDF5 files of showers.")]
-File = Annotated[Path, typer.Argument(metavar="FILE", help="An HDF5 file of showers.")]
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="Files of showers: HDF5, ROOT, Parquet.")
+]
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A file of showers: HDF5, ROOT, Parquet.")
+]
 GeometryOption = Annotated[
     str | None,
     typer.Option("--geometry", metavar="NAME|FILE.xml", help="Geometry; default: as in the file."),
@@ -100,17 +104,20 @@ def convert(
         str | None,
         typer.Option(metavar="LOW:HIGH", help="Keep incident energies in this range only."),
     ] = None,
+    sampling_fraction: Annotated[
+        float | None,
+        typer.Option(metavar="F", help="Divide deposited energies by it, and note it in the file."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a file in another format, piece by piece; bare energies are in MeV."""
-    source = _opened(file, geometry)
-    if to is None and energy is None:
+    source, noted = _calibrated(_opened(file, geometry), sampling_fraction)
+    if to is None and energy is None and sampling_fraction is None:
         raise RangeError("nothing to do: give --to FORMAT, --energy LOW:HIGH or both.")
-    own = "points" if source.format in POINT_FORMATS else source.format
-    name = own if to is None else to.value
-    target = out or file.with_name(f"{file.stem}-{name}.hdf5")
+    name = own_format(source) if to is None else to.value
+    target = out or file.with_name(f"{file.stem}-{name}.{format_named(name).container}")
     keep = None if energy is None else energy_between(*_energy_range(energy))
-    events = convert_showers(source, target, format=name, keep=keep)
+    events = convert_showers(source, target, format=name, keep=keep, attributes=noted)
     _print_written([(target, events)], as_json=as_json)
 
 
@@ -185,6 +192,27 @@ def _opened(file: Path, geometry: str | None) -> ShowerFile | PointFile:
         if points.geometry is None:
             return points
     return open_showers(file, geometry=geometry)
+
+
+def _calibrated(
+    source: ShowerFile | PointFile, sampling_fraction: float | None
+) -> tuple[ShowerFile | PointFile, dict[str, float]]:
+    """Return the file with deposited energies corrected, and what to note about it."""
+    if sampling_fraction is None:
+        return source, {}
+    if not 0 < sampling_fraction <= 1:
+        raise RangeError(f"--sampling-fraction: expected 0 to 1, got {sampling_fraction}.")
+    if "sampling_fraction" in source.provenance:
+        raise RangeError(
+            f"{source.path}: its energies are already divided by a sampling fraction of "
+            f"{source.provenance['sampling_fraction']}; leave --sampling-fraction out."
+        )
+    scale = 1 / sampling_fraction
+    if isinstance(source, PointFile):
+        found: ShowerFile | PointFile = open_points(source.path, energy_scale=scale)
+    else:
+        found = open_showers(source.path, geometry=source.geometry, energy_scale=scale)
+    return found, {"sampling_fraction": sampling_fraction}
 
 
 def _validated(file: Path, geometry: str | None, strict: bool) -> dict[str, Any]:

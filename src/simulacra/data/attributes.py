@@ -10,25 +10,38 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import FileFormatError, OutputError, RangeError
 from .formats.guard import plain
+from .formats.tables import Table, TableWriter
 from .geometry import Geometry, geometries, geometries_with, geometry
 
-__all__ = ["find_geometry", "read_attributes", "write_attributes"]
+__all__ = [
+    "array_names",
+    "find_geometry",
+    "read_array",
+    "read_attributes",
+    "write_array",
+    "write_attributes",
+]
 
 _OWNED = frozenset(
     {"geometry", "layer_z_min_mm", "layer_z_max_mm", "units", "format", "voxels", "written_by"}
+    | {"energy_dtype", "incident_dtype"}
 )
 _MAX_ENTRIES = 100_000
 _MAX_BYTES = 60_000
 
 
-def read_attributes(file: h5py.File) -> dict[str, Any]:
+def read_attributes(file: h5py.File | Table) -> dict[str, Any]:
     """Return the attributes of a file as plain strings, numbers and lists.
 
     Attributes of other kinds (references, compounds, very long ones) are left out.
     """
+    if isinstance(file, Table):
+        stated = {str(name): _plain_value(value) for name, value in file.attrs.items()}
+        return {name: value for name, value in stated.items() if value is not None}
     found = {}
     attributes = file.attrs  # made anew at each mention, and a set may have a thousand files
     for name in attributes:
@@ -40,13 +53,34 @@ def read_attributes(file: h5py.File) -> dict[str, Any]:
     return found
 
 
+def array_names(file: h5py.File | Table) -> tuple[str, ...]:
+    """Return the names of the further arrays stored beside the showers."""
+    if isinstance(file, Table):
+        return file.array_names()
+    extra = file.get("arrays")
+    return tuple(map(str, extra)) if isinstance(extra, h5py.Group) else ()
+
+
+def read_array(file: h5py.File | Table, name: str) -> NDArray[Any]:
+    """Read one of the further arrays."""
+    return file.array(name) if isinstance(file, Table) else np.asarray(file["arrays"][name][()])
+
+
+def write_array(file: h5py.File | TableWriter, name: str, array: NDArray[Any]) -> None:
+    """Store a further array beside the showers."""
+    if isinstance(file, TableWriter):
+        file.add_array(name, array)
+    else:
+        file.create_dataset(f"arrays/{name}", data=array, compression="gzip", shuffle=True)
+
+
 def write_attributes(
-    file: h5py.File, where: Geometry | None, attributes: Mapping[str, Any]
+    file: h5py.File | TableWriter, where: Geometry | None, attributes: Mapping[str, Any]
 ) -> None:
     """Store provenance, geometry, depths and units in the attributes of a file.
 
     Args:
-        file: an HDF5 file open for writing.
+        file: a file open for writing.
         where: the showers' geometry; a built-in one is stored by name, None not at all.
         attributes: plain strings, numbers and lists of them; mappings are stored as JSON.
 
@@ -195,7 +229,7 @@ def _plain_value(value: Any) -> Any:
         return _plain_value(value.item())
     if isinstance(value, np.ndarray) and value.ndim == 0:
         return _plain_value(value.item())
-    if isinstance(value, np.ndarray) and value.ndim == 1:
-        items = [_plain_value(item) for item in value.tolist()]
+    if isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim == 1):
+        items = [_plain_value(item) for item in list(value)[:_MAX_ENTRIES]]
         return None if any(item is None or isinstance(item, list) for item in items) else items
     return None

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from ..errors import FileFormatError, RangeError
 from ..remote import opened
-from .attributes import find_geometry, read_attributes
-from .formats import Cells, Content, Format, PointFormat, Rows, format_named, recognise
-from .formats.guard import guarded, open_hdf5, refuse_dangerous, translated
+from .attributes import array_names, find_geometry, read_array, read_attributes
+from .formats import Content, Format, PointFormat, Rows, format_named, recognise
+from .formats.guard import translated
+from .formats.opening import guarded, open_file, refuse_unsafe
+from .formats.tables import Table
 from .geometry import Geometry
 from .inspection import Inspection, Validation, refuse_bad_values
 from .pointfiles import PointFile
@@ -76,7 +78,7 @@ class ShowerFile:
         self.arrays = arrays
         self.energy_scale = energy_scale
         self._content = content
-        self._handle: h5py.File | None = None
+        self._handle: h5py.File | Table | None = None
 
     def __len__(self) -> int:
         return self._content.events
@@ -184,7 +186,7 @@ class ShowerFile:
                 f"{', '.join(self.arrays) or 'none'}."
             )
         with self._file() as file:
-            return np.asarray(file["arrays"][name][()])
+            return read_array(file, name)
 
     def validate(self, *, strict: bool = False, trust_units: bool = False) -> Validation:
         """Read the whole file once and say what is in it.
@@ -203,7 +205,7 @@ class ShowerFile:
         return inspection.result(trust_units=trust_units)
 
     def __enter__(self) -> Self:
-        self._handle = open_hdf5(self.path)
+        self._handle = open_file(self.path)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -236,7 +238,7 @@ class ShowerFile:
         inspection.refuse_gev()
 
     @contextlib.contextmanager
-    def _file(self) -> Iterator[h5py.File]:
+    def _file(self) -> Iterator[h5py.File | Table]:
         if self._handle is not None:
             with translated(self.path):
                 yield self._handle
@@ -244,7 +246,9 @@ class ShowerFile:
         with guarded(self.path) as file:
             yield file
 
-    def _read(self, file: h5py.File, start: int, stop: int, *, strict: bool) -> VoxelShowers:
+    def _read(
+        self, file: h5py.File | Table, start: int, stop: int, *, strict: bool
+    ) -> VoxelShowers:
         rows = self._rows(file, start, stop)
         showers = VoxelShowers(
             energies=rows.energies,
@@ -258,7 +262,7 @@ class ShowerFile:
         refuse_bad_values(showers, f"{self.path}", first=start, strict=strict)
         return showers
 
-    def _rows(self, file: h5py.File, start: int, stop: int) -> Rows:
+    def _rows(self, file: h5py.File | Table, start: int, stop: int) -> Rows:
         layout = format_named(self.format)
         if self.points is not None:
             return self.points.voxel_rows(file, self.geometry, start, stop)
@@ -290,7 +294,7 @@ def open_showers(
     the result.
 
     Args:
-        path: an HDF5 file of one of the known formats.
+        path: an HDF5, ROOT or Parquet file of one of the known formats.
         geometry: the name of a built-in geometry, a binning XML or a geometry; by default what
             the file states, else the only built-in one with this number of voxels.
         format: name of the format; by default found from the keys.
@@ -303,10 +307,11 @@ def open_showers(
             has no showers.
         ShapeError: if its showers do not fit the geometry, naming one that they would fit.
         UnknownNameError: if the geometry or the format is not known.
+        DependencyError: if the package for this kind of file is not installed.
     """
     path = Path(path)
     with guarded(path) as file:
-        refuse_dangerous(file, path)
+        refuse_unsafe(file, path)
         layout = recognise(file) if format is None else format_named(format)
         content = layout.content(file)
         if content.events == 0:
@@ -316,12 +321,13 @@ def open_showers(
             )
         provenance = read_attributes(file)
         said = geometry is not None or "geometry" in provenance
-        told = layout.geometry(file, provenance) if isinstance(layout, Cells) and not said else None
+        told = (
+            layout.geometry(file, provenance) if isinstance(layout, Format) and not said else None
+        )
         found = find_geometry(provenance, content.voxels, path, geometry, told)
         if isinstance(layout, Format):
             layout.check_geometry(file, found)
-        extra = file.get("arrays")
-        arrays = tuple(map(str, extra)) if isinstance(extra, h5py.Group) else ()
+        arrays = array_names(file)
     return ShowerFile(
         path,
         format=layout,

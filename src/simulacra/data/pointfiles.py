@@ -16,14 +16,29 @@ from numpy.typing import NDArray
 from ..errors import FileFormatError, RangeError, ShapeError
 from ..execute import atomic_path
 from ..remote import opened
-from .attributes import find_geometry, read_attributes, write_attributes
-from .formats import POINT_FORMATS, Content, PointFormat, Rows, format_named, recognise
-from .formats.guard import guarded, refuse_dangerous
-from .formats.points import Points
+from .attributes import (
+    array_names,
+    find_geometry,
+    read_array,
+    read_attributes,
+    write_array,
+    write_attributes,
+)
+from .formats import (
+    POINT_FORMATS,
+    Content,
+    PointFormat,
+    Rows,
+    WrittenPoints,
+    format_named,
+    recognise,
+)
+from .formats.opening import guarded, refuse_unsafe
+from .formats.tables import Table
 from .geometry import Geometry
 from .point_inspection import PointInspection, PointValidation, refuse_bad_points
 from .points import PointShowers
-from .sink import Hdf5Sink
+from .sink import container_of, sink_of
 from .voxelize import voxelize
 
 __all__ = ["PointFile", "holds_points", "open_points", "write_points"]
@@ -161,9 +176,11 @@ class PointFile:
             there = ", ".join(self.arrays) or "none"
             raise RangeError(f"{self.path}: there is no array {name!r}; it has {there}.")
         with guarded(self.path) as file:
-            return np.asarray(file["arrays"][name][()])
+            return read_array(file, name)
 
-    def voxel_rows(self, file: h5py.File, geometry: Geometry, start: int, stop: int) -> Rows:
+    def voxel_rows(
+        self, file: h5py.File | Table, geometry: Geometry, start: int, stop: int
+    ) -> Rows:
         """Read showers ``start`` to ``stop`` of the opened file, summed in voxels."""
         energies = np.empty((stop - start, geometry.voxels), self.dtype)
         lost = np.empty(stop - start)
@@ -206,13 +223,13 @@ class PointFile:
         return f"PointFile({self.path}, {self.events} showers, {self.format})"
 
     def _pieces(
-        self, file: h5py.File, start: int, stop: int, events: int | None = None
+        self, file: h5py.File | Table, start: int, stop: int, events: int | None = None
     ) -> Iterator[PointShowers]:
         step = events or max(1, _PIECE_POINTS * self.events // max(1, self._content.points))
         for first in range(start, stop, step):
             yield self._read(file, first, min(first + step, stop))
 
-    def _read(self, file: h5py.File, start: int, stop: int) -> PointShowers:
+    def _read(self, file: h5py.File | Table, start: int, stop: int) -> PointShowers:
         layout = format_named(self.format)
         if not isinstance(layout, PointFormat):
             raise FileFormatError(f"{self.path}: {self.format} is no layout of points.")
@@ -228,7 +245,7 @@ def holds_points(path: Path | str) -> bool:
     """Tell by its keys whether a file holds points rather than voxels.
 
     Raises:
-        FileFormatError: if it is no HDF5 file or of no known layout.
+        FileFormatError: if it is no file of showers or of no known layout.
     """
     with guarded(Path(path)) as file:
         return isinstance(recognise(file), PointFormat)
@@ -244,7 +261,7 @@ def open_points(
     """Open a file of point clouds without reading any.
 
     Args:
-        path: an HDF5 file of one of the layouts in ``POINT_FORMATS``.
+        path: a file of one of the layouts in ``POINT_FORMATS``.
         format: name of the layout; by default found from the keys.
         energy_scale: factor on the points' energies, dimensionless, for example one over the
             sampling fraction.
@@ -255,10 +272,11 @@ def open_points(
             layout, or has no showers.
         UnitError: if its incident energies are in another unit than the layout's.
         UnknownNameError: if the format is not known.
+        DependencyError: if the package for this kind of file is not installed.
     """
     path = Path(path)
     with guarded(path) as file:
-        refuse_dangerous(file, path)
+        refuse_unsafe(file, path)
         layout = recognise(file) if format is None else format_named(format)
         if not isinstance(layout, PointFormat):
             raise FileFormatError(
@@ -270,8 +288,7 @@ def open_points(
             raise FileFormatError(f"{path}: has no showers; expected at least one.")
         provenance = read_attributes(file)
         stated = find_geometry(provenance, 0, path) if "geometry" in provenance else None
-        extra = file.get("arrays")
-        arrays = tuple(map(str, extra)) if isinstance(extra, h5py.Group) else ()
+        arrays = array_names(file)
     return PointFile(
         path,
         format=layout,
@@ -288,15 +305,18 @@ def write_points(
     path: Path | str,
     parts: PointShowers | Iterable[PointShowers],
     *,
+    format: str | None = None,
     geometry: Geometry | None = None,
     attributes: Mapping[str, Any] | None = None,
     arrays: Mapping[str, NDArray[Any]] | None = None,
 ) -> int:
-    """Write point clouds in our own layout to a file that appears whole or not at all.
+    """Write point clouds to a file that appears whole or not at all.
 
     Args:
         path: the file to write; a file that stands there is replaced at the end.
         parts: showers, or an iterable of showers with the same columns, written as they come.
+        format: name of the layout; by default ``points``, or ``root-points`` and
+            ``parquet-points`` where the name of the file ends so.
         geometry: the voxels in which the showers are to be judged, stored in the file.
         attributes: further provenance (plain strings, numbers, lists); it overrides that of the
             first part.
@@ -314,11 +334,11 @@ def write_points(
     first = next((part for part in stream if len(part)), None)
     if first is None:
         raise RangeError(f"{path}: there are no showers to write; expected at least one.")
-    layout, written = Points(), 0
-    with atomic_path(path) as temporary, Hdf5Sink(temporary) as sink:
+    layout, written = _written_layout(path, format), 0
+    with atomic_path(path) as temporary, sink_of(layout, temporary) as sink:
         file = sink.file
         layout.create(file, first)
-        held = list(file.values())  # HDF5 packs a chunk each time its last handle is closed
+        held = sink.hold()
         for part in chain([first], stream):
             if _columns(part) != _columns(first):
                 raise ShapeError(
@@ -332,8 +352,19 @@ def write_points(
         write_attributes(file, geometry, {**first.provenance, **(attributes or {})})
         file.attrs["format"] = layout.name
         for name, array in (arrays or {}).items():
-            file.create_dataset(f"arrays/{name}", data=array, compression="gzip", shuffle=True)
+            write_array(file, name, array)
     return written
+
+
+def _written_layout(path: Path | str, format: str | None) -> WrittenPoints:
+    container = container_of(path)
+    layout = format_named(format or ("points" if container == "hdf5" else f"{container}-points"))
+    if not isinstance(layout, WrittenPoints):
+        raise FileFormatError(
+            f"{path}: points are not written in the format {layout.name}; write points, "
+            "root-points or parquet-points."
+        )
+    return layout
 
 
 def _columns(part: PointShowers) -> list[str]:

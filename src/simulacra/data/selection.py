@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,13 +12,20 @@ from numpy.typing import NDArray
 from ..errors import FileFormatError, RangeError
 from ..execute import atomic_path
 from .files import ShowerFile
-from .formats.points import Points
+from .formats import PointFormat, WrittenPoints, format_named
 from .pointfiles import PointFile, write_points
 from .points import PointShowers
 from .showers import VoxelShowers
 from .writing import write_showers
 
-__all__ = ["Predicate", "convert_showers", "energy_between", "filtered", "split_showers"]
+__all__ = [
+    "Predicate",
+    "convert_showers",
+    "energy_between",
+    "filtered",
+    "own_format",
+    "split_showers",
+]
 
 Showers = TypeVar("Showers", VoxelShowers, PointShowers)
 
@@ -62,6 +69,7 @@ def convert_showers(
     *,
     format: str,
     keep: Predicate | None = None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> int:
     """Write a file in another format (or the same), in bounded memory.
 
@@ -73,6 +81,7 @@ def convert_showers(
         out: the file to write; another one than ``source``.
         format: name of the format to write.
         keep: which showers to write; by default all.
+        attributes: further provenance (plain strings, numbers, lists).
 
     Returns:
         The number of showers written.
@@ -90,13 +99,14 @@ def convert_showers(
         return iter(parts) if keep is None else filtered(parts, keep)
 
     cloud = _cloud(source)
-    if cloud is not None and format == Points.name:
-        return _write_cloud(source, out, chosen(cloud.chunks()), {})
+    more = dict(attributes or {})
+    if cloud is not None and isinstance(format_named(format), WrittenPoints):
+        return _write_cloud(source, out, chosen(cloud.chunks()), more, format)
     return write_showers(
         out,
         chosen(_voxelised(source).chunks()),
         format=format,
-        attributes=_history(source),
+        attributes=_history(source) | more,
         arrays=_arrays(source),
     )
 
@@ -143,15 +153,24 @@ def split_showers(
         written = []
         for path, mask, part in ((path_a, chosen, "first"), (path_b, ~chosen, "second")):
             more = history | {"split_part": part}
-            if cloud is not None and format in (None, Points.name):
-                written.append(_write_cloud(source, path, _picked(cloud.chunks(), mask), more))
+            layout = format or own_format(source)
+            if cloud is not None and isinstance(format_named(layout), WrittenPoints):
+                parts_of_cloud = _picked(cloud.chunks(), mask)
+                written.append(_write_cloud(source, path, parts_of_cloud, more, layout))
                 continue
             parts = _picked(_voxelised(source).chunks(), mask)
-            arrays, layout = _arrays(source), format or source.format
+            arrays = _arrays(source)
             written.append(
                 write_showers(path, parts, format=layout, attributes=more, arrays=arrays)
             )
     return written[0], written[1]
+
+
+def own_format(source: ShowerFile | PointFile) -> str:
+    """Return the format in which a file's showers are written again: its own, if that is."""
+    layout = format_named(source.format)
+    written = not isinstance(layout, PointFormat) or isinstance(layout, WrittenPoints)
+    return layout.name if written else "points"
 
 
 def _choice(
@@ -190,10 +209,12 @@ def _write_cloud(
     out: Path | str,
     parts: Iterator[PointShowers],
     attributes: dict[str, Any],
+    format: str,
 ) -> int:
     return write_points(
         out,
         parts,
+        format=format,
         geometry=source.geometry,
         attributes=_history(source) | attributes,
         arrays=_arrays(source),

@@ -1,4 +1,4 @@
-"""An HDF5 file in the making whose disk may fill up at any moment."""
+"""Files in the making, whose disk may fill up at any moment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any, Self
 
 import h5py
 
-__all__ = ["Hdf5Sink"]
+from .formats import Format, PointFormat
+from .formats.opening import table_writer
+
+__all__ = ["Hdf5Sink", "TableSink", "container_of", "sink_of"]
 
 _CACHE_BYTES = 16 * 2**20
 """Per dataset: a chunk that is not full yet waits in memory instead of being packed twice."""
@@ -30,6 +33,10 @@ class Hdf5Sink:
     def __init__(self, path: Path) -> None:
         self._raw = _RememberingFile(path)
         self.file = h5py.File(self._raw, "w", rdcc_nbytes=_CACHE_BYTES)
+
+    def hold(self) -> list[h5py.Dataset]:
+        """Return handles to keep: HDF5 packs a chunk each time its last handle is closed."""
+        return list(self.file.values())
 
     def check(self) -> None:
         """Raise the first error of the disk, if there was one.
@@ -58,6 +65,67 @@ class Hdf5Sink:
             self._raw.close()
         if error is None or isinstance(error, (OSError, RuntimeError)):
             self.check()
+
+
+class TableSink:
+    """Opens a new ROOT or Parquet file, which is finished where no error ends it.
+
+    Args:
+        path: the file to create.
+        container: ``root`` or ``parquet``.
+
+    Raises:
+        DependencyError: if the package for this kind of file is not installed.
+    """
+
+    def __init__(self, path: Path, container: str) -> None:
+        self._raw = _open(path)
+        try:
+            self.file, self._stream = table_writer(container, self._raw)
+        except BaseException:
+            self._raw.close()
+            raise
+
+    def hold(self) -> list[Any]:
+        """Return nothing: these files need no handles kept."""
+        return []
+
+    def check(self) -> None:
+        """Do nothing: an error of the disk is raised at once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self.file.finish()
+                self._stream.close()
+        finally:
+            self._raw.close()  # what still waits in memory is of no use after an error
+
+
+def sink_of(layout: Format | PointFormat, path: Path) -> Hdf5Sink | TableSink:
+    """Open a new file of the kind that a layout needs."""
+    if layout.container == "hdf5":
+        return Hdf5Sink(path)
+    return TableSink(path, layout.container)
+
+
+def container_of(path: Path | str) -> str:
+    """Return the kind of file that a name asks for.
+
+    Example:
+        >>> container_of("showers.root"), container_of("showers.h5")
+        ('root', 'hdf5')
+    """
+    ending = Path(path).suffix.lower().removeprefix(".")
+    return ending if ending in ("root", "parquet") else "hdf5"
 
 
 class _RememberingFile(io.RawIOBase):

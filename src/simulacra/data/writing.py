@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ..errors import FileFormatError, RangeError, ShapeError
 from ..execute import atomic_path
-from .attributes import write_attributes
-from .formats import PointFormat, format_named
+from .attributes import write_array, write_attributes
+from .formats import PointFormat, WrittenPoints, format_named
 from .formats.dense import rows_per_chunk
-from .formats.points import Points
+from .geometry import Geometry
 from .pointfiles import write_points
 from .showers import VoxelShowers
-from .sink import Hdf5Sink
+from .sink import container_of, sink_of
 from .voxelize import to_points
 
 __all__ = ["write_showers"]
@@ -41,7 +41,8 @@ def write_showers(
         path: the file to write; a file that stands there is replaced at the end.
         parts: showers, or an iterable of showers of one geometry with the same conditions.
         format: name of the layout, see ``FORMATS``; ``points`` puts a point into the middle of
-            each voxel that has energy. By default ``cells`` for rectangular cells and
+            each voxel that has energy. By default ``root`` and ``parquet`` where the
+            name of the file ends so, else ``cells`` for rectangular cells and
             ``calochallenge`` for rings.
         attributes: further provenance (plain strings, numbers, lists); it overrides that of
             the first part.
@@ -58,25 +59,31 @@ def write_showers(
         OutputError: if the folder cannot be written or the disk is full.
         FileFormatError: if the format is one that is only read.
         UnknownNameError: if the format is not known.
+        DependencyError: if the package for this kind of file is not installed.
     """
     stream = iter([parts]) if isinstance(parts, VoxelShowers) else iter(parts)
     first = next((part for part in stream if len(part)), None)
     if first is None:
         raise RangeError(f"{path}: there are no showers to write; expected at least one.")
-    layout = format_named(format or ("cells" if first.geometry.rectangular else "calochallenge"))
+    layout = format_named(format or _usual_format(path, first.geometry))
     if isinstance(layout, PointFormat):
-        if not isinstance(layout, Points):
+        if not isinstance(layout, WrittenPoints):
             raise FileFormatError(f"{path}: the format {layout.name} is only read; write points.")
         clouds = (to_points(part) for part in _alike(chain([first], stream), first, 1))
         return write_points(
-            path, clouds, geometry=first.geometry, attributes=attributes, arrays=arrays
+            path,
+            clouds,
+            format=layout.name,
+            geometry=first.geometry,
+            attributes=attributes,
+            arrays=arrays,
         )
     dtype = first.energies.dtype
     written = 0
-    with atomic_path(path) as temporary, Hdf5Sink(temporary) as sink:
+    with atomic_path(path) as temporary, sink_of(layout, temporary) as sink:
         file = sink.file
         layout.create(file, first, dtype)
-        held = list(file.values())  # HDF5 packs a chunk each time its last handle is closed
+        held = sink.hold()
         rows = rows_per_chunk(first.geometry.voxels, dtype)
         for part in _alike(chain([first], stream), first, rows):
             layout.append(file, part)
@@ -86,8 +93,15 @@ def write_showers(
         write_attributes(file, first.geometry, {**first.provenance, **(attributes or {})})
         file.attrs["format"] = layout.name
         for name, array in (arrays or {}).items():
-            file.create_dataset(f"arrays/{name}", data=array, compression="gzip", shuffle=True)
+            write_array(file, name, array)
     return written
+
+
+def _usual_format(path: Path | str, where: Geometry) -> str:
+    container = container_of(path)
+    if container != "hdf5":
+        return container
+    return "cells" if where.rectangular else "calochallenge"
 
 
 def _alike(parts: Iterable[VoxelShowers], first: VoxelShowers, rows: int) -> Iterator[VoxelShowers]:

@@ -13,6 +13,7 @@ from ...errors import FileFormatError, ShapeError
 from ..points import PointShowers
 from ..showers import CONDITIONS, VoxelShowers
 from .guard import plain
+from .tables import Column
 
 __all__ = ["Columns", "append_rows", "native", "required_dataset"]
 
@@ -102,7 +103,7 @@ class Columns:
         Raises:
             FileFormatError: if there is a condition that the format has no name for.
         """
-        for key, array in self._arrays(first).items():
+        for key, array in self.arrays(first).items():
             tail = (1,) if self.trailing and key == self.incident_energy else ()
             file.create_dataset(
                 key,
@@ -116,14 +117,19 @@ class Columns:
 
     def append(self, file: h5py.File, part: VoxelShowers | PointShowers) -> None:
         """Add the columns of ``part`` at the end."""
-        for key, array in self._arrays(part).items():
+        for key, array in self.arrays(part).items():
             append_rows(file[key], array.reshape(-1, *file[key].shape[1:]))
 
     def _keys(self, file: h5py.File) -> list[str]:
         conditions = [key for key in self.keys.values() if key in file]
         return [self.incident_energy, *conditions, *(["weights"] if "weights" in file else [])]
 
-    def _arrays(self, part: VoxelShowers | PointShowers) -> dict[str, NDArray[Any]]:
+    def arrays(self, part: VoxelShowers | PointShowers) -> dict[str, NDArray[Any]]:
+        """Return the columns of showers by key.
+
+        Raises:
+            FileFormatError: if there is a condition that the format has no name for.
+        """
         unknown = [name for name in part.conditions if name not in self.keys]
         if unknown:
             raise FileFormatError(
@@ -142,7 +148,7 @@ def required_dataset(file: h5py.File, key: str) -> h5py.Dataset:
         FileFormatError: if it is missing, is a group, or holds something else than numbers.
     """
     found = file.get(key)
-    if not isinstance(found, h5py.Dataset):
+    if not isinstance(found, (h5py.Dataset, Column)):
         there = ", ".join(plain(name, 40) for name in list(file)[:12]) or "nothing"
         raise FileFormatError(
             f"{file.filename}: there is no dataset `{key}`; the file has: {there}."

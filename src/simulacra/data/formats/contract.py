@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -62,7 +63,7 @@ class Rows:
 
 
 class Format(ABC):
-    """One public layout of showers in an HDF5 file; instances hold no state."""
+    """One public layout of showers in a file; instances hold no state."""
 
     name: ClassVar[str]
     """What the format is called on the command line."""
@@ -75,6 +76,17 @@ class Format(ABC):
 
     columns: ClassVar[Columns]
     """Where the format keeps what is one number per shower."""
+
+    container: ClassVar[str] = "hdf5"
+    """What kind of file it is, also the end of its name: ``hdf5``, ``root`` or ``parquet``."""
+
+    def geometry(self, file: h5py.File, attributes: Mapping[str, Any]) -> Geometry | None:
+        """Return the detector that the layout tells where nothing else does, or None.
+
+        Raises:
+            FileFormatError: if the layout cannot tell and voxels alone do not either.
+        """
+        return None
 
     @abstractmethod
     def content(self, file: h5py.File) -> Content:

@@ -15,14 +15,14 @@ from .columns import Columns, append_rows, native, required_dataset
 from .contract import Content
 from .dense import CHUNK_BYTES, energies_dtype
 
-__all__ = ["PointFormat", "Points", "refuse_mev"]
+__all__ = ["PointFormat", "Points", "WrittenPoints", "layer_numbers", "refuse_mev"]
 
 _HIGHEST_GEV = 5e3
 """Ten times the energies that these layouts were made for, 10 to 126 GeV, and more."""
 
 
 class PointFormat(ABC):
-    """One public layout of point clouds in an HDF5 file; instances hold no state."""
+    """One public layout of point clouds in a file; instances hold no state."""
 
     name: ClassVar[str]
     """What the format is called on the command line."""
@@ -35,6 +35,9 @@ class PointFormat(ABC):
 
     columns: ClassVar[Columns]
     """Where the format keeps what is one number per shower."""
+
+    container: ClassVar[str] = "hdf5"
+    """What kind of file it is, see :class:`~.contract.Format`."""
 
     @abstractmethod
     def content(self, file: h5py.File) -> Content:
@@ -55,7 +58,19 @@ class PointFormat(ABC):
         """
 
 
-class Points(PointFormat):
+class WrittenPoints(PointFormat):
+    """A layout of point clouds that is written, too."""
+
+    @abstractmethod
+    def create(self, file: h5py.File, first: PointShowers) -> None:
+        """Make empty datasets for showers like ``first``."""
+
+    @abstractmethod
+    def append(self, file: h5py.File, part: PointShowers) -> None:
+        """Add showers at the end."""
+
+
+class Points(WrittenPoints):
     """Our own layout: the points of all showers one after another, nothing padded.
 
     ``point_position`` (points, 3) as x, y, z in mm from the shower axis and the calorimeter's
@@ -131,7 +146,6 @@ class Points(PointFormat):
         )
 
     def create(self, file: h5py.File, first: PointShowers) -> None:
-        """Make empty datasets for showers like ``first``."""
         arrays = _arrays(first)
         for key, array in arrays.items():
             tail = array.shape[1:]
@@ -157,7 +171,6 @@ class Points(PointFormat):
         self.columns.create(file, first)
 
     def append(self, file: h5py.File, part: PointShowers) -> None:
-        """Add showers at the end."""
         append_rows(file["event_offsets"], len(file["point_energy"]) + part.offsets[1:])
         for key, array in _arrays(part).items():
             append_rows(file[key], array)
@@ -170,11 +183,21 @@ def _arrays(part: PointShowers) -> dict[str, NDArray[Any]]:
         "point_position": part.position.astype(np.float32, copy=False),
         "point_energy": part.energy,
     }
-    if part.layer is not None:
-        if len(part.layer) and not -(2**31) <= int(part.layer.min()) <= part.layer.max() < 2**31:
-            raise ShapeError("layer: expected numbers below 2**31.")
-        found["point_layer"] = part.layer.astype(np.int32, copy=False)
-    return found
+    layer = layer_numbers(part)
+    return found if layer is None else {**found, "point_layer": layer}
+
+
+def layer_numbers(part: PointShowers) -> NDArray[np.int32] | None:
+    """Return the points' layers as they are stored, or None if they have none.
+
+    Raises:
+        ShapeError: if one does not fit into 32 bits.
+    """
+    if part.layer is None:
+        return None
+    if len(part.layer) and not -(2**31) <= int(part.layer.min()) <= part.layer.max() < 2**31:
+        raise ShapeError("layer: expected numbers below 2**31.")
+    return part.layer.astype(np.int32, copy=False)
 
 
 def refuse_mev(file: h5py.File, key: str) -> None:
