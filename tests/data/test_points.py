@@ -40,8 +40,8 @@ from simulacra.data import (
     write_points,
     write_showers,
 )
-from simulacra.data.joined import open_joined
 from simulacra.data.formats import WRITTEN
+from simulacra.data.joined import open_joined
 from simulacra.errors import FileFormatError, OutputError, RangeError, ShapeError, UnitError
 
 RUNNER = CliRunner()

@@ -209,4 +209,6 @@ def _not_opened(path: Path, error: BaseException) -> FileFormatError:
         )
     if isinstance(error, PermissionError):
         return FileFormatError(f"{path}: may not be read (permission denied).")
-    return FileFormatError(f"{path}: expected an HDF5 file, found something else ({plain(error)}).")
+    return FileFormatError(
+        f"{path}: expected an HDF5, ROOT or Parquet file, found something else ({plain(error)})."
+    )

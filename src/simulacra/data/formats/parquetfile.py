@@ -54,7 +54,9 @@ class ParquetTable(Table):
         self._stream = stream
         arrow, parquet = _arrow()
         with explained(filename):
-            self.parquet = parquet.ParquetFile(stream, pre_buffer=False, memory_map=False)
+            self.parquet = parquet.ParquetFile(
+                stream, pre_buffer=False, memory_map=False, page_checksum_verification=True
+            )
             described = self.parquet.metadata
             self._notes = dict(described.metadata or {})
             self.attrs = dict(json.loads(self._notes.get(_NOTE, b"{}")))
@@ -201,7 +203,11 @@ class ParquetWriter(TableWriter):
             fields.append(arrow.field(name, number))
         self._schema, self._rows = arrow.schema(fields), rows
         self._writer = self._parquet.ParquetWriter(
-            self._stream, self._schema, compression="zstd", use_dictionary=False
+            self._stream,
+            self._schema,
+            compression="zstd",
+            use_dictionary=False,
+            write_page_checksum=True,
         )
 
     def extend(self, tree: str, columns: Mapping[str, NDArray[Any] | Lists]) -> None:
