@@ -1,9 +1,11 @@
-"""Large files in small memory: write, validate, convert to sparse and back.
+"""Large files in small memory: write, validate, convert to another format and back.
 
     python benchmarks/large_files.py --events 200000 --folder /some/empty/folder
+    python benchmarks/large_files.py --events 5000 --format root
 
 Showers of the size of CaloChallenge data set 3 (40,500 voxels, 5 % of them filled) are made
-piece by piece; peak memory is that of the whole process.
+piece by piece; peak memory is that of the whole process since its start, so each format has a run
+of its own.
 """
 
 from __future__ import annotations
@@ -60,27 +62,27 @@ def timed(what: str, step: Callable[[], object], done: dict[str, float]) -> None
     print(f"{what}: {done[f'{what}_s']} s, peak {done[f'{what}_peak_gb']} GB", flush=True)
 
 
-def measure(events: int, folder: Path) -> dict[str, float]:
+def measure(events: int, folder: Path, format: str) -> dict[str, float]:
     """Write, validate and convert ``events`` showers in ``folder``; the files are removed."""
-    dense, sparse, back = (folder / f"{name}.hdf5" for name in ("dense", "sparse", "back"))
+    dense, other, back = (folder / name for name in ("dense.hdf5", "other", "back.hdf5"))
     done: dict[str, float] = {"events": events}
     try:
         timed("write", lambda: write_showers(dense, showers(events, seed=1)), done)
         timed("validate", lambda: open_showers(dense).validate(), done)
         timed(
-            "to_sparse", lambda: convert_showers(open_showers(dense), sparse, format="sparse"), done
+            f"to_{format}", lambda: convert_showers(open_showers(dense), other, format=format), done
         )
-        timed("validate_sparse", lambda: open_showers(sparse).validate(), done)
+        timed(f"validate_{format}", lambda: open_showers(other).validate(), done)
         timed(
             "to_dense",
-            lambda: convert_showers(open_showers(sparse), back, format="calochallenge"),
+            lambda: convert_showers(open_showers(other), back, format="calochallenge"),
             done,
         )
         done["dense_gb"] = dense.stat().st_size / 1e9
-        done["sparse_gb"] = sparse.stat().st_size / 1e9
+        done[f"{format}_gb"] = other.stat().st_size / 1e9
         _compare(dense, back)
     finally:
-        for path in (dense, sparse, back):
+        for path in (dense, other, back):
             path.unlink(missing_ok=True)
     return done
 
@@ -97,9 +99,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=5000)
     parser.add_argument("--folder", type=Path, help="where to write; default: a temporary folder")
+    parser.add_argument("--format", default="sparse", help="root, par04, parquet or another one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        print(json.dumps(measure(options.events, Path(folder)), indent=2))
+        print(json.dumps(measure(options.events, Path(folder), options.format), indent=2))
 
 
 if __name__ == "__main__":
