@@ -13,7 +13,7 @@ FLAGS = {
     "bench judge": "--geometry --json --seed --showers --threads",
     "bench sampling": "--batch --executor --json --seed --workers model",
     "compare": "--json --out --title verdicts",
-    "data convert": "--energy --geometry --json --out --to file",
+    "data convert": "--energy --geometry --json --out --sampling-fraction --to file",
     "data get": "--base-url --json --out --verify name",
     "data info": "--geometry --json files",
     "data split": "--events --fraction --geometry --json --out --rest --seed --to file",

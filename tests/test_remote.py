@@ -120,7 +120,7 @@ def test_long_work_keeps_to_this_machine():
 
 def test_what_is_no_hdf5_there_either(memory):
     memory.pipe_file("/run/text.hdf5", b"not HDF5 at all")
-    with pytest.raises(FileFormatError, match="expected an HDF5 file"):
+    with pytest.raises(FileFormatError, match="expected an HDF5, ROOT or Parquet file"):
         open_showers("memory://run/text.hdf5")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 from pathlib import Path
 
 import h5py
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 from synthetic_showers import ring_showers
 
-from simulacra.data import ToyShowers, VoxelShowers, toy_geometry
+from simulacra.data import ToyShowers, VoxelShowers, sink, toy_geometry
 
 
 @pytest.fixture
@@ -36,3 +38,23 @@ def challenge_file(tmp_path: Path):
         return path
 
     return write
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Return a function that lets the disk fill up after some writes, and counts them."""
+
+    def fill(allowed: int) -> list[int]:
+        write, calls = io.FileIO.write, []
+
+        class Disk(io.FileIO):
+            def write(self, data: object) -> int:
+                calls.append(1)
+                if len(calls) > allowed:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                return write(self, data)
+
+        monkeypatch.setattr(sink, "_open", lambda path: Disk(path, "w+"))
+        return calls
+
+    return fill

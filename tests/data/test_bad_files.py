@@ -244,7 +244,9 @@ def test_damaged_chunk(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"not HDF5 at all", b"PK\x03\x04" * 200])
 def test_not_hdf5(tmp_path, content):
     (tmp_path / "a.hdf5").write_bytes(content)
-    refused(tmp_path / "a.hdf5", FileFormatError, "expected an HDF5 file|truncated")
+    refused(
+        tmp_path / "a.hdf5", FileFormatError, "expected an HDF5, ROOT or Parquet file|truncated"
+    )
 
 
 def test_no_such_file_and_a_folder(tmp_path):

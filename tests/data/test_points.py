@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import json
 import os
 import pickle
@@ -32,7 +30,6 @@ from simulacra.data import (
     open_points,
     open_showers,
     read_showers,
-    sink,
     split_showers,
     to_points,
     toy_geometry,
@@ -402,17 +399,8 @@ def test_parts_must_be_alike(tmp_path):
 
 
 @pytest.mark.parametrize("allowed", [0, 3, 6])
-def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch, allowed):
-    write, calls = io.FileIO.write, []
-
-    class Disk(io.FileIO):
-        def write(self, data: object) -> int:
-            calls.append(1)
-            if len(calls) > allowed:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return write(self, data)
-
-    monkeypatch.setattr(sink, "_open", lambda path: Disk(path, "w+"))
+def test_a_full_disk_leaves_nothing(tmp_path, full_disk, allowed):
+    full_disk(allowed)
     with pytest.raises(OutputError, match="nothing was left"):
         write_points(tmp_path / "a.hdf5", cloud())
     assert list(tmp_path.iterdir()) == []

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import io
 import json
 import subprocess
 import sys
@@ -29,7 +27,7 @@ from simulacra.data import (
     merge_showers,
     open_points,
     open_showers,
-    sink,
+    split_showers,
     toy_geometry,
     toy_grid,
     write_points,
@@ -229,6 +227,12 @@ def test_the_name_of_the_file_chooses_the_format(tmp_path, toy):
     for name, format in (("a.root", "root"), ("a.parquet", "parquet"), ("a.h5", "calochallenge")):
         write_showers(tmp_path / name, toy)
         assert open_showers(tmp_path / name).format == format
+    with pytest.raises(RangeError, match=r"let its name end in \.parquet"):
+        write_showers(tmp_path / "b.root", toy, format="parquet")
+    source = open_showers(tmp_path / "a.h5")
+    split_showers(source, tmp_path / "b.root", tmp_path / "b.parquet", events=3)
+    assert open_showers(tmp_path / "b.root").format == "root"
+    assert open_showers(tmp_path / "b.parquet").format == "parquet"
     merge_showers(tmp_path / "all.root", [tmp_path / "a.root", tmp_path / "a.parquet"])
     assert open_showers(tmp_path / "all.root").events == 114
     write_points(tmp_path / "p.parquet", cloud())
@@ -432,19 +436,10 @@ def test_a_bomb_and_a_piece_that_is_too_large(tmp_path, monkeypatch, format):
 
 @pytest.mark.parametrize("allowed", [0, 1, 3])
 @pytest.mark.parametrize("format", TABLES)
-def test_a_full_disk_leaves_nothing(tmp_path, toy, monkeypatch, allowed, format):
-    write, calls = io.FileIO.write, []
-
-    class Disk(io.FileIO):
-        def write(self, data: object) -> int:
-            calls.append(1)
-            if len(calls) > allowed:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return write(self, data)
-
-    monkeypatch.setattr(sink, "_open", lambda path: Disk(path, "w+"))
+def test_a_full_disk_leaves_nothing(tmp_path, toy, full_disk, allowed, format):
+    calls = full_disk(allowed)
     with pytest.raises(OutputError, match="the disk is full; nothing was left"):
-        write_showers(tmp_path / "a.root", [toy] * 40, format=format)
+        write_showers(tmp_path / "a", [toy] * 40, format=format)
     assert len(calls) > allowed
     assert list(tmp_path.iterdir()) == []
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import errno
-import io
 import os
 import subprocess
 import sys
@@ -11,24 +9,15 @@ import h5py
 import numpy as np
 import pytest
 
-from simulacra.data import ToyShowers, open_showers, sink, toy_geometry, write_showers
+from simulacra.data import ToyShowers, open_showers, toy_geometry, write_showers
 from simulacra.errors import OutputError, RangeError, ShapeError, UnknownNameError
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 3, 6, 12])
 @pytest.mark.parametrize("format", ["calochallenge", "sparse"])
-def test_a_full_disk_leaves_nothing(tmp_path, toy, monkeypatch, allowed, format):
+def test_a_full_disk_leaves_nothing(tmp_path, toy, full_disk, allowed, format):
     """The disk fills up after any number of writes, also late, while the file is closed."""
-    write, calls = io.FileIO.write, []
-
-    class Disk(io.FileIO):
-        def write(self, data: object) -> int:
-            calls.append(1)
-            if len(calls) > allowed:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return write(self, data)
-
-    monkeypatch.setattr(sink, "_open", lambda path: Disk(path, "w+"))
+    calls = full_disk(allowed)
     with pytest.raises(OutputError, match="the disk is full; nothing was left"):
         write_showers(tmp_path / "a.hdf5", toy, format=format)
     assert len(calls) > allowed

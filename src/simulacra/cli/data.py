@@ -112,9 +112,9 @@ def convert(
 ) -> None:
     """Write a file in another format, piece by piece; bare energies are in MeV."""
     source, noted = _calibrated(_opened(file, geometry), sampling_fraction)
-    if to is None and energy is None and sampling_fraction is None:
+    name = own_format(source, out or file) if to is None else to.value
+    if name == source.format and to is None and energy is None and sampling_fraction is None:
         raise RangeError("nothing to do: give --to FORMAT, --energy LOW:HIGH or both.")
-    name = own_format(source) if to is None else to.value
     target = out or file.with_name(f"{file.stem}-{name}.{format_named(name).container}")
     keep = None if energy is None else energy_between(*_energy_range(energy))
     events = convert_showers(source, target, format=name, keep=keep, attributes=noted)

@@ -38,7 +38,7 @@ from .formats.tables import Table
 from .geometry import Geometry
 from .point_inspection import PointInspection, PointValidation, refuse_bad_points
 from .points import PointShowers
-from .sink import container_of, sink_of
+from .sink import container_of, refuse_misnamed, sink_of
 from .voxelize import voxelize
 
 __all__ = ["PointFile", "holds_points", "open_points", "write_points"]
@@ -326,7 +326,8 @@ def write_points(
         The number of showers written.
 
     Raises:
-        RangeError: if there is no shower, or an attribute is too long.
+        RangeError: if there is no shower, an attribute is too long, or the name of the file is
+            that of another kind of file.
         ShapeError: if the parts differ in layers, conditions or weights.
         OutputError: if the folder cannot be written or the disk is full.
     """
@@ -364,6 +365,7 @@ def _written_layout(path: Path | str, format: str | None) -> WrittenPoints:
             f"{path}: points are not written in the format {layout.name}; write points, "
             "root-points or parquet-points."
         )
+    refuse_misnamed(path, layout)
     return layout
 
 

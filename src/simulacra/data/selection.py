@@ -16,6 +16,7 @@ from .formats import PointFormat, WrittenPoints, format_named
 from .pointfiles import PointFile, write_points
 from .points import PointShowers
 from .showers import VoxelShowers
+from .sink import container_of, refuse_misnamed
 from .writing import write_showers
 
 __all__ = [
@@ -131,8 +132,8 @@ def split_showers(
         events: number of showers that go into ``first``; give this or ``fraction``.
         seed: which showers are chosen; by default the first ones by position, as the official
             splits of public data sets are made.
-        format: name of the format to write; by default that of the source, ``points`` for
-            points.
+        format: name of the format to write; by default that of the source or the one that the
+            name of the new file asks for, ``points`` for points.
 
     Returns:
         The number of showers in each.
@@ -151,9 +152,11 @@ def split_showers(
     cloud = _cloud(source)
     with atomic_path(first) as path_a, atomic_path(second) as path_b:
         written = []
-        for path, mask, part in ((path_a, chosen, "first"), (path_b, ~chosen, "second")):
+        pieces = ((first, path_a, chosen, "first"), (second, path_b, ~chosen, "second"))
+        for final, path, mask, part in pieces:
             more = history | {"split_part": part}
-            layout = format or own_format(source)
+            layout = format or own_format(source, final)
+            refuse_misnamed(final, format_named(layout))
             if cloud is not None and isinstance(format_named(layout), WrittenPoints):
                 parts_of_cloud = _picked(cloud.chunks(), mask)
                 written.append(_write_cloud(source, path, parts_of_cloud, more, layout))
@@ -166,11 +169,16 @@ def split_showers(
     return written[0], written[1]
 
 
-def own_format(source: ShowerFile | PointFile) -> str:
-    """Return the format in which a file's showers are written again: its own, if that is."""
-    layout = format_named(source.format)
-    written = not isinstance(layout, PointFormat) or isinstance(layout, WrittenPoints)
-    return layout.name if written else "points"
+def own_format(source: ShowerFile | PointFile, out: Path | str) -> str:
+    """Return the format in which showers are written where none is said.
+
+    The one that the name of the new file asks for; else the source's own, if it is written.
+    """
+    layout, container = format_named(source.format), container_of(out)
+    points = isinstance(layout, PointFormat)
+    if container not in ("hdf5", layout.container):
+        return f"{container}-points" if points else container
+    return "points" if points and not isinstance(layout, WrittenPoints) else layout.name
 
 
 def _choice(

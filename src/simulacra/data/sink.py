@@ -9,10 +9,11 @@ from typing import Any, Self
 
 import h5py
 
+from ..errors import RangeError
 from .formats import Format, PointFormat
 from .formats.opening import table_writer
 
-__all__ = ["Hdf5Sink", "TableSink", "container_of", "sink_of"]
+__all__ = ["Hdf5Sink", "TableSink", "container_of", "refuse_misnamed", "sink_of"]
 
 _CACHE_BYTES = 16 * 2**20
 """Per dataset: a chunk that is not full yet waits in memory instead of being packed twice."""
@@ -126,6 +127,20 @@ def container_of(path: Path | str) -> str:
     """
     ending = Path(path).suffix.lower().removeprefix(".")
     return ending if ending in ("root", "parquet") else "hdf5"
+
+
+def refuse_misnamed(path: Path | str, layout: Format | PointFormat) -> None:
+    """Refuse to write one kind of file under the name of another.
+
+    Raises:
+        RangeError: if the name ends in ``.root`` or ``.parquet`` and the layout is of another kind.
+    """
+    if container_of(path) not in ("hdf5", layout.container):
+        raise RangeError(
+            f"{path}: the format {layout.name} makes a file of the kind {layout.container}; let "
+            f"its name end in .{layout.container}, or choose a format of the kind "
+            f"{container_of(path)}."
+        )
 
 
 class _RememberingFile(io.RawIOBase):

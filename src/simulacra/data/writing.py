@@ -17,7 +17,7 @@ from .formats.dense import rows_per_chunk
 from .geometry import Geometry
 from .pointfiles import write_points
 from .showers import VoxelShowers
-from .sink import container_of, sink_of
+from .sink import container_of, refuse_misnamed, sink_of
 from .voxelize import to_points
 
 __all__ = ["write_showers"]
@@ -53,7 +53,8 @@ def write_showers(
         The number of showers written.
 
     Raises:
-        RangeError: if there is no shower, or an attribute is too long.
+        RangeError: if there is no shower, an attribute is too long, or the name of the file is
+            that of another kind of file.
         ShapeError: if the parts differ in geometry, conditions or weights, or the format cannot
             hold the geometry.
         OutputError: if the folder cannot be written or the disk is full.
@@ -78,6 +79,7 @@ def write_showers(
             attributes=attributes,
             arrays=arrays,
         )
+    refuse_misnamed(path, layout)
     dtype = first.energies.dtype
     written = 0
     with atomic_path(path) as temporary, sink_of(layout, temporary) as sink:
