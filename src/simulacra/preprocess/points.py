@@ -261,8 +261,7 @@ class PointScores(nn.Module):
         logarithms = torch.where(mask, logarithms, -1e3)
         energies = torch.where(mask, logarithms.exp() * self.threshold, 0.0)
         if self.places.cells:
-            above = self._above_threshold(energies, mask, points.layers)
-            return self._voxels(points, above, logarithms)
+            return self._voxels(points, energies, logarithms)
         sizes = [n_radius * self.places.places for n_radius, _ in self.places.rings]
         energies = scaled_to_layers(energies, logarithms, points.layers, sizes, 0.0)
         others = [points.angle % self.places.sectors]
@@ -283,22 +282,6 @@ class PointScores(nn.Module):
         own = layers[:, torch.tensor(self.places.ring_layers, device=layers.device)]
         return own.clamp(min=self.threshold).log(), own >= self.threshold
 
-    def _above_threshold(self, energies: Tensor, mask: Tensor, target: Tensor) -> Tensor:
-        """Share among a layer's points what it has above all their thresholds: none falls below.
-
-        A layer with less than one threshold for each of its points stays as it is.
-        """
-        excess = torch.where(
-            mask, (energies - self.threshold).clamp(min=1e-6 * self.threshold), 0.0
-        )
-        room = target - self.threshold * self.layer_energies(mask.to(energies.dtype))
-        factor = room / self.layer_energies(excess).clamp(min=1e-30)
-        own = torch.tensor(self.places.ring_layers, device=energies.device)
-        rings, room_for = self.places.whole, self.places.places
-        own = torch.cat([own[:rings].repeat_interleave(room_for), own[rings:]])
-        shared = torch.where(mask, self.threshold + excess * factor[:, own], 0.0)
-        return torch.where(room[:, own] > 0, shared, energies)
-
     def _voxels(self, points: EncodedPoints, energies: Tensor, logarithms: Tensor) -> Tensor:
         """Put points into sectors of their own, and voxels into their flat order."""
         sector = distinct_sectors(points.angle, points.mask, self.places.sectors)
@@ -311,8 +294,8 @@ class PointScores(nn.Module):
             return torch.empty_like(inner).index_copy(1, self.order, inner)
 
         sizes = [n_radius * n_alpha for n_radius, n_alpha in self.places.rings]
-        cut = (1 - 1e-6) * self.threshold  # a point at the threshold is not lost by rounding
-        return scaled_to_layers(in_order(energies), in_order(logarithms), points.layers, sizes, cut)
+        cells, brightness = in_order(energies), in_order(logarithms)
+        return scaled_to_layers(cells, brightness, points.layers, sizes, self.threshold)
 
     def _energies(self, x: Tensor) -> Tensor:
         """Return the energy of every place in MeV, rings with an angle first."""

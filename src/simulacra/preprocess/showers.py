@@ -16,14 +16,17 @@ from .gaussian import Gaussianize
 
 __all__ = ["ShowerScores", "filled_layers", "scaled_to_layers"]
 
+_LEAST = 1e-6  # of the threshold, that every voxel has above it
+_MOST = 1e30  # MeV; sums over a layer stay finite
+
 
 class ShowerScores(nn.Module):
     """The way between voxel energies and what the networks learn, and back.
 
     Forward: voxels below threshold are cut; layer energies become ratios that conserve energy
     (empty layers are filled with noise below the threshold) and then scores; voxel energies become
-    logarithms above the threshold and then scores. Back: layer energies first; the voxels of each
-    layer are scaled so that they sum to it, and those below threshold are cut.
+    logarithms above the threshold and then scores. Back: layer energies first; what the voxels of
+    each layer have above the threshold is scaled so that they sum to it.
 
     Args:
         rings: ``(radial bins, sectors)`` of each layer, in the flat order of the voxels.
@@ -132,9 +135,13 @@ def filled_layers(layers: Tensor, threshold: float, noise: Tensor) -> Tensor:
 def scaled_to_layers(
     energies: Tensor, logarithms: Tensor, target: Tensor, sizes: Sequence[int], threshold: float
 ) -> Tensor:
-    """Scale what each layer holds to the layer's energy, and cut what lies below the threshold.
+    r"""Give each layer its energy: what voxels have above the threshold is scaled, none falls below.
 
-    A layer with energy of which nothing is left gives it to where the logarithm is largest.
+    .. math:: e_i' = T + (e_i - T)\, \frac{E - n T}{\sum_j (e_j - T)}
+
+    with the threshold T and the n voxels that the layer holds, so that their number stays what it
+    was drawn to be. A layer with less than a threshold for each of them loses its dimmest; one
+    with energy of which nothing is left gives it to where the logarithm is largest.
 
     Args:
         energies: of voxels or points in MeV, 0 where there is none, ``(events, all)``.
@@ -147,14 +154,22 @@ def scaled_to_layers(
     brightest = layers.largest(logarithms).to(energies.dtype)
     wanted = layers.spread(target)
     nothing = layers.spread(layers.sums(energies)) <= 0
-    energies = torch.where(nothing, brightest, energies)
-    for _ in range(2):  # the first scaling may push voxels below the threshold
-        energies = energies * layers.spread(target / layers.sums(energies))
-        kept = torch.where(energies >= threshold, energies, 0.0)
+    energies = torch.where(nothing, brightest * wanted, energies.clamp(max=_MOST))
+    for _ in range(2):  # what is left after a cut may still be too much for the layer
+        room = target - threshold * layers.sums((energies > 0).to(energies.dtype))
+        scaled = energies * layers.spread(target / layers.sums(energies))
+        kept = torch.where(scaled >= threshold, scaled, 0.0)
         alone = layers.spread(layers.sums(kept)) <= 0
-        energies = torch.where(alone, brightest * wanted, kept)
+        kept = torch.where(alone, brightest * wanted, kept)
+        energies = torch.where(layers.spread(room) > 0, energies, kept)
+    filled = energies > 0
+    room = target - threshold * layers.sums(filled.to(energies.dtype))
+    excess = torch.where(filled, (energies - threshold).clamp(min=_LEAST * threshold), 0.0)
+    factor = layers.spread(room / layers.sums(excess).clamp(min=1e-30))
+    shared = torch.where(filled, threshold + excess * factor, 0.0)
     total = layers.sums(energies)
-    return energies * layers.spread(torch.where(total > 0, target / total.clamp(min=1e-30), 0.0))
+    scale = torch.where(total > 0, target / total.clamp(min=1e-30), 0.0)
+    return torch.where(layers.spread(room) > 0, shared, energies * layers.spread(scale))
 
 
 class _Layers:
