@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from ..errors import RangeError
 from .bijection import Chain, Log
 from .energy import LayerRatios
 from .gaussian import Gaussianize
+from .layers import LayerLogarithms
 
 __all__ = ["ShowerScores", "filled_layers", "scaled_to_layers"]
 
@@ -21,22 +22,32 @@ class ShowerScores(nn.Module):
     """The way between voxel energies and what the networks learn, and back.
 
     Forward: voxels below threshold are cut; layer energies become ratios that conserve energy
-    (empty layers are filled with noise below the threshold) and then scores; voxel energies become
-    logarithms above the threshold and then scores. Back: layer energies first; the voxels of each
-    layer are scaled so that they sum to it, and those below threshold are cut.
+    (empty layers are filled with noise below the threshold) and then scores, or scores one by one
+    (:class:`~simulacra.preprocess.LayerLogarithms`); voxel energies become logarithms above the
+    threshold and then scores. Back: layer energies first; the voxels of each layer are scaled so
+    that they sum to it, and those below threshold are cut.
 
     Args:
         rings: ``(radial bins, sectors)`` of each layer, in the flat order of the voxels.
         threshold: readout threshold in MeV, positive.
         by_ring: one table per ring (True) or per voxel (False, for showers that single out an
             angle).
+        layers: ``ratios``, as many scores as layers, or ``logarithms``, one more, for detectors
+            with layers that are mostly empty.
 
     Raises:
         RangeError: if the threshold is not positive.
     """
 
+    layers: Chain | LayerLogarithms
+
     def __init__(
-        self, rings: Sequence[tuple[int, int]], threshold: float, *, by_ring: bool = True
+        self,
+        rings: Sequence[tuple[int, int]],
+        threshold: float,
+        *,
+        by_ring: bool = True,
+        layers: Literal["ratios", "logarithms"] = "ratios",
     ) -> None:
         super().__init__()
         if not threshold > 0:
@@ -54,7 +65,11 @@ class ShowerScores(nn.Module):
             groups += [first + i for _ in range(copies) for i in range(each)]
         self.log = Log(threshold)
         self.voxels = Gaussianize(groups, spike=True)
-        self.layers = Chain(LayerRatios(), Gaussianize(range(len(rings)), spike=False))
+        if layers == "ratios":
+            self.layers = Chain(LayerRatios(), Gaussianize(range(len(rings)), spike=False))
+        else:
+            self.layers = LayerLogarithms(len(rings), threshold)
+        self.layer_scores = len(rings) + (layers == "logarithms")
 
     def fit(
         self, energies: Tensor, incident_energy: Tensor, noise: Tensor, weight: Tensor | None
@@ -69,8 +84,10 @@ class ShowerScores(nn.Module):
         """
         log_energy = incident_energy.log()
         self.voxels.fit(self._logarithms(energies), log_energy, weight)
-        filled = self._filled_layers(self.layer_energies(energies), noise)
-        self.layers.fit(filled, log_energy, weight)
+        layers = self.layer_energies(energies)
+        if isinstance(self.layers, Chain):
+            layers = self._filled_layers(layers, noise)
+        self.layers.fit(layers, log_energy, weight)
         return self
 
     def encode_voxels(self, energies: Tensor, incident_energy: Tensor) -> Tensor:
@@ -79,15 +96,20 @@ class ShowerScores(nn.Module):
         return scores
 
     def encode_layers(self, layers: Tensor, incident_energy: Tensor, noise: Tensor) -> Tensor:
-        """Return layer scores, ``(events, layers)``.
+        """Return layer scores, ``(events, layer_scores)``, with some number for every empty layer.
 
         Args:
             layers: layer energies in MeV, ``(events, layers)``.
             incident_energy: in MeV, ``(events,)``.
             noise: standard normal, ``(events, layers)``, for layers without energy.
         """
-        scores: Tensor = self.layers(self._filled_layers(layers, noise), incident_energy.log())
-        return scores
+        log_energy = incident_energy.log()
+        if isinstance(self.layers, Chain):
+            scores: Tensor = self.layers(self._filled_layers(layers, noise), log_energy)
+            return scores
+        return self.layers.fill(
+            self.layers(layers, log_energy), log_energy, torch.special.ndtr(noise)
+        )
 
     def decode(self, layers: Tensor, voxels: Tensor, incident_energy: Tensor) -> Tensor:
         """Return voxel energies in MeV, ``(events, voxels)``, from the two vectors of scores.

@@ -26,6 +26,7 @@ def electrons_copula() -> SurrogateConfig:
         model=CascadeConfig(
             mirror=True,
             copula="symmetric",
+            layers="logarithms",
             energy_width=96,
             energy_blocks=3,
             shape=IndependentConfig(),
