@@ -77,6 +77,8 @@ class CascadeConfig(Config):
         layers: what becomes scores of layer energies: ``ratios`` that conserve energy, or
             ``logarithms`` with a class "empty" beside the response
             (:class:`~simulacra.preprocess.LayerLogarithms`), for many layers that are often empty.
+        spectra: voxels have a spectrum at every ``incident`` energy, or at every energy of their
+            ``layer``.
         slab: layers that the network of voxels takes together, for layers of one shape
             (:class:`~simulacra.nets.DepthMixer`); 0: all, in any shape (the ring network).
         patch: cells that a patch of a layer of rectangular cells has at most; no part for rings.
@@ -94,6 +96,7 @@ class CascadeConfig(Config):
     mirror: bool = False
     copula: Literal["none", "symmetric", "by_layer"] = "none"
     layers: Literal["ratios", "logarithms"] = "ratios"
+    spectra: Literal["incident", "layer"] = "incident"
     slab: int = Field(default=0, ge=0)
     patch: int = Field(default=24, ge=1)
     channels: int = Field(default=128, ge=1)
@@ -151,7 +154,11 @@ class ShowerCascade(Student, GenerativeModel):
         self.shape_weight = config.shape_weight
         sizes = [(columns, rows) for rows, columns in layout.images]
         self.scores = ShowerScores(
-            sizes, layout.threshold, by_ring=config.equivariant, layers=config.layers
+            sizes,
+            layout.threshold,
+            by_ring=config.equivariant,
+            layers=config.layers,
+            spectra=config.spectra,
         )
         numbers = self.numbers = self.scores.layer_scores
         self.scale = Standardize(conditions)
@@ -317,17 +324,18 @@ class ShowerCascade(Student, GenerativeModel):
         empty = draws.normal(self.layers, Stream.EMPTY_VOXELS)
         scores = self.scores.encode_layers(layers, energy, empty)
         uniform = draws.uniform(self.layout.voxels, Stream.EMPTY_VOXELS)
-        return scores, self.scores.voxels.fill(voxels, energy.log(), uniform)
+        return scores, self.scores.fill_voxels(voxels, layers, energy, uniform)
 
     def _for_copula(
         self, x: Tensor, condition: Tensor, keys: NDArray[np.uint64]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return scores of voxels, their boundaries, and what they depend on."""
         energy, scaled = condition[:, 0], self._scaled(condition)
-        layers, empty_below = self._layer_scores(x, energy, keys)
+        energies = self.scores.layer_energies(x)
+        layers, empty_below = self._layer_scores(energies, energy, keys)
         if empty_below is not None and self.energy_copula is not None:
             layers = empty_layers(self.energy_copula).fill(layers, empty_below, scaled, keys)
-        boundary = self.scores.voxels.boundary(energy.log())
+        boundary = self.scores.boundary(energies, energy)
         given = torch.cat([scaled, layers], dim=1)
         return self.scores.encode_voxels(x, energy), boundary, given
 
@@ -341,17 +349,18 @@ class ShowerCascade(Student, GenerativeModel):
     ) -> None:
         """Learn the law of the layers' scores."""
         scaled = self._scaled(condition)
-        layers, empty_below = self._layer_scores(x, condition[:, 0], keys)
+        energies = self.scores.layer_energies(x)
+        layers, empty_below = self._layer_scores(energies, condition[:, 0], keys)
         if empty_below is None:
             law.fit(layers, scaled, weight)
         else:
             empty_layers(law).fit(layers, empty_below, scaled, weight, keys)
 
     def _layer_scores(
-        self, x: Tensor, energy: Tensor, keys: NDArray[np.uint64]
+        self, layers: Tensor, energy: Tensor, keys: NDArray[np.uint64]
     ) -> tuple[Tensor, Tensor | None]:
         """Return the layers' scores, and below which of them is nothing; None if all are known."""
-        layers, log_energy = self.scores.layer_energies(x), energy.log()
+        log_energy = energy.log()
         if isinstance(self.scores.layers, LayerLogarithms):
             known = self.scores.layers(layers, log_energy)
             return known, self.scores.layers.boundary(log_energy)

@@ -78,9 +78,7 @@ class EmptyScores:
                     given = empty[piece], boundary[piece], c[piece], keys[piece]
                     self._sweep(x[piece], *given, number)
 
-    def fill(
-        self, scores: Tensor, boundary: Tensor, c: Tensor, keys: NDArray[np.uint64]
-    ) -> Tensor:
+    def fill(self, scores: Tensor, boundary: Tensor, c: Tensor, keys: NDArray[np.uint64]) -> Tensor:
         """Return the scores with numbers for what is empty, ``(events, features)``."""
         x = self._independent(scores, boundary, keys)
         for piece in pieces(len(x)):
