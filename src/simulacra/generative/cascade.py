@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..batch import Batch, Draws
 from ..config import Config
@@ -206,6 +206,11 @@ class ShowerCascade(Student, GenerativeModel):
             raise ConfigError(
                 "teacher: expected a cascade for the same detector, threshold and conditions as "
                 "the showers, found another; distil with the showers that the teacher learned."
+            )
+        if _shapes(self.scores) != _shapes(teacher.scores):
+            raise ConfigError(
+                "teacher: a student learns the teacher's scores: expected model.layers and "
+                "model.spectra as the teacher's, found others."
             )
         self.scores.load_state_dict(teacher.scores.state_dict())
         self.scale.load_state_dict(teacher.scale.state_dict())
@@ -410,5 +415,5 @@ def _reflected(rings: Sequence[tuple[int, int]]) -> Tensor:
     return torch.cat(places)
 
 
-def _shapes(model: GenerativeModel) -> dict[str, tuple[int, ...]]:
+def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(values.shape) for name, values in model.state_dict().items()}

@@ -17,7 +17,7 @@ from .empty_scores import EmptyScores, pieces
 __all__ = ["Copula", "empty_layers", "layer_noise", "shower_keys"]
 
 _FIT_FROM = 6144  # showers from which covariances are learned
-_ROUNDS = 6  # of filling in and learning
+_ROUNDS = 16  # of filling in and learning; what is mostly empty is learned slowly
 _SWEEPS = 4  # through all voxels of a shower until its filled-in numbers have forgotten the start
 _LAYER_ROUNDS = 16  # neighbouring layers are closer than voxels, and cost next to nothing
 _LAYER_SWEEPS = 12
