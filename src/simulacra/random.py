@@ -69,6 +69,7 @@ class Stream(IntEnum):
     PARTON_SHOWER = 14
     LATENT = 15
     TURN = 16
+    EMPTY_LAYERS = 17
 
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

@@ -101,6 +101,13 @@ def _cascade(**settings):
 
 CASCADES = {
     "nothing learned": {"copula": "symmetric", "shape": IndependentConfig()},
+    "layers one by one": {
+        "copula": "symmetric",
+        "layers": "logarithms",
+        "spectra": "layer",
+        "shape": IndependentConfig(),
+    },
+    "layers without a copula": {"layers": "logarithms", "spectra": "layer"},
     "mixer": {"copula": "symmetric", "slab": 2},
     "from layer to layer": {"copula": "by_layer", "shape": LayerwiseConfig()},
 }

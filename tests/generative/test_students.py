@@ -166,6 +166,19 @@ def test_a_cascade_takes_over_scores_and_equal_parts():
     other = ShowerLayout(rings=((3, 1), (4, 6)), threshold=2.0)
     with pytest.raises(ConfigError, match="same detector"):
         initialised(lambda: ShowerCascade(CascadeConfig(), other), seed=0).learn_from(teacher)
+    for changes in ({"layers": "logarithms"}, {"spectra": "layer"}):
+        with pytest.raises(ConfigError, match="teacher's scores"):
+            _cascade(**changes).learn_from(teacher)
+
+
+def test_pairs_of_a_teacher_with_one_score_more_than_layers():
+    teacher, student = (_cascade(layers="logarithms") for _ in range(2))
+    student.learn_from(teacher)
+    condition, draws = torch.full((5, 1), 2000.0), Draws(1, 0, 5)
+    x = student.pairs(condition, draws)
+    assert x.shape == (5, 2 * (2 + 1 + 27))
+    loss = student.loss(Batch(x, condition, torch.ones(5)), draws)
+    torch.testing.assert_close(loss, torch.zeros(5))
 
 
 def test_the_teacher_moves_with_its_student():

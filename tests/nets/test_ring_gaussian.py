@@ -106,6 +106,22 @@ def test_plain_vectors_there_and_back():
     assert float((torch.cov(z.T) - torch.eye(VOXELS)).abs().max()) < 0.1
 
 
+def test_the_conditional_law_of_a_plain_vector_is_that_of_its_covariance():
+    x, c = _symmetric_sample()
+    law = ConditionalGaussian(VOXELS, 2).fit(x, c, torch.ones(EVENTS))
+    places = torch.tensor([3, 0, 29])
+    mean, width = law.conditional(x[:5], c[:5], places)
+    rest = x[:5].double() - law.colour(torch.zeros(5, VOXELS), c[:5]).double()
+    covariance = law.root.double() @ law.root.double().T
+    for column, place in enumerate(places.tolist()):
+        others = torch.arange(VOXELS) != place
+        weights = torch.linalg.solve(covariance[others][:, others], covariance[others, place])
+        left = covariance[place, place] - weights @ covariance[others, place]
+        expected = x[:5, place].double() - rest[:, place] + rest[:, others] @ weights
+        torch.testing.assert_close(mean[:, column].double(), expected, rtol=1e-3, atol=1e-3)
+        assert float(width[column]) == pytest.approx(float(left.sqrt()), rel=1e-3)
+
+
 def test_more_numbers_than_events_stay_invertible():
     x, c = (a[:10] for a in _symmetric_sample())
     law = RingGaussian(RINGS, 2).fit(x, c, torch.ones(10))

@@ -71,3 +71,29 @@ def test_discrete_energies_leave_no_knot_empty():
     x, _ = _sample(6)
     log_energy = torch.where(torch.arange(EVENTS) % 2 == 0, 6.0, 12.0)
     assert Gaussianize([0], spike=False).fit(x, log_energy)(x, log_energy).isfinite().all()
+
+
+def test_an_energy_of_its_own_is_looked_up_like_a_common_one():
+    """Two features at one energy: the same numbers; at two energies: each at its own."""
+    x, log_energy = _sample(20)
+    pair = torch.cat([x, 2 * x], dim=1) - 0.5
+    common = Gaussianize([0, 1], spike=True).fit(pair, log_energy)
+    every = log_energy[:, None].expand(-1, 2)
+    own = Gaussianize([0, 1], spike=True, own=True).fit(pair, every)
+    torch.testing.assert_close(own.table, common.table, rtol=0, atol=0)
+    y = own(pair, every)
+    torch.testing.assert_close(y, common(pair, log_energy))
+    torch.testing.assert_close(own.inverse(y, every), common.inverse(y, log_energy))
+    later = torch.stack([log_energy, log_energy + 0.5], dim=1)
+    torch.testing.assert_close(own(pair, later)[:, 1], common(pair, log_energy + 0.5)[:, 1])
+    torch.testing.assert_close(own.boundary(later)[:, 0], common.boundary(log_energy)[:, 0])
+
+
+def test_tables_of_a_group_reach_as_far_as_its_own_energies():
+    x, log_energy = _sample(21)
+    pair, at = torch.cat([x, x], dim=1), torch.stack([log_energy, log_energy - 3], dim=1)
+    mask = torch.ones_like(pair, dtype=torch.bool)
+    mask[log_energy > 9, 1] = False
+    fitted = Gaussianize([0, 1], spike=False, own=True).fit(pair, at, mask=mask)
+    torch.testing.assert_close(fitted.knots[-1, 0], log_energy.max())
+    torch.testing.assert_close(fitted.knots[-1, 1], log_energy[log_energy <= 9].max() - 3)

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..batch import Batch, Draws
 from ..config import Config
 from ..errors import ConfigError
 from ..nets import ConditionalGaussian
-from ..preprocess import IncidentParticle, ShowerScores, Standardize
+from ..preprocess import IncidentParticle, LayerLogarithms, ShowerScores, Standardize
 from ..random import Stream
-from .copula import Copula, layer_noise, shower_keys
+from .copula import Copula, empty_layers, layer_noise, shower_keys
 from .families import FamilyConfig, build_family
 from .flow_matching import FlowMatchingConfig
 from .kit import GridKit, NetworkKit, RingKit, VectorKit
@@ -74,6 +74,11 @@ class CascadeConfig(Config):
         copula: correlations of pairs of voxels are taken out in closed form
             (:class:`~simulacra.generative.Copula`): ``symmetric`` for any family, ``by_layer``
             for families that go from layer to layer, ``none`` leaves them to the network.
+        layers: what becomes scores of layer energies: ``ratios`` that conserve energy, or
+            ``logarithms`` with a class "empty" beside the response
+            (:class:`~simulacra.preprocess.LayerLogarithms`), for many layers that are often empty.
+        spectra: voxels have a spectrum at every ``incident`` energy, or at every energy of their
+            ``layer``.
         slab: layers that the network of voxels takes together, for layers of one shape
             (:class:`~simulacra.nets.DepthMixer`); 0: all, in any shape (the ring network).
         patch: cells that a patch of a layer of rectangular cells has at most; no part for rings.
@@ -90,6 +95,8 @@ class CascadeConfig(Config):
     equivariant: bool = True
     mirror: bool = False
     copula: Literal["none", "symmetric", "by_layer"] = "none"
+    layers: Literal["ratios", "logarithms"] = "ratios"
+    spectra: Literal["incident", "layer"] = "incident"
     slab: int = Field(default=0, ge=0)
     patch: int = Field(default=24, ge=1)
     channels: int = Field(default=128, ge=1)
@@ -139,28 +146,35 @@ class ShowerCascade(Student, GenerativeModel):
 
     def __init__(self, config: CascadeConfig, layout: ShowerLayout) -> None:
         super().__init__()
-        layers, conditions = len(layout.images), layout.incident.size
+        conditions = layout.incident.size
         self.layout, self.incident = layout, layout.incident
-        self.layers = layers
+        self.layers = len(layout.images)
         self._constants_known = False
         self._teacher: list[ShowerCascade] = []
         self.shape_weight = config.shape_weight
         sizes = [(columns, rows) for rows, columns in layout.images]
-        self.scores = ShowerScores(sizes, layout.threshold, by_ring=config.equivariant)
+        self.scores = ShowerScores(
+            sizes,
+            layout.threshold,
+            by_ring=config.equivariant,
+            layers=config.layers,
+            spectra=config.spectra,
+        )
+        numbers = self.numbers = self.scores.layer_scores
         self.scale = Standardize(conditions)
-        plain = VectorKit(layers, conditions, config.energy_width, config.energy_blocks)
+        plain = VectorKit(numbers, conditions, config.energy_width, config.energy_blocks)
         self.copula = (
             None
             if config.copula == "none"
-            else Copula(layout.rings, conditions + layers, by_layer=config.copula == "by_layer")
+            else Copula(layout.rings, conditions + numbers, by_layer=config.copula == "by_layer")
         )
         self.energy_copula = (
-            None if self.copula is None else ConditionalGaussian(layers, conditions)
+            None if self.copula is None else ConditionalGaussian(numbers, conditions)
         )
         self.mirror = config.mirror
         self.register_buffer("reflected", _reflected(sizes), persistent=False)
         self.energy = build_family(config.energy, plain)
-        self.shape = build_family(config.shape, _kit(config, layout, conditions + layers))
+        self.shape = build_family(config.shape, _kit(config, layout, conditions + numbers))
         self.noise_size = self.energy.noise_size + self.shape.noise_size
 
     def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
@@ -170,8 +184,9 @@ class ShowerCascade(Student, GenerativeModel):
         noise = draws.normal(self.layers, Stream.EMPTY_VOXELS)
         self.scores.fit(x, condition[:, 0], noise, weight)
         if self.copula is not None and self.energy_copula is not None:
-            voxels, boundary, given, keys = self._for_copula(x, condition)
-            self.energy_copula.fit(given[:, -self.layers :], self._scaled(condition), weight)
+            keys = shower_keys(x)
+            self._fit_layers(self.energy_copula, x, condition, weight, keys)
+            voxels, boundary, given = self._for_copula(x, condition, keys)
             self.copula.fit(voxels, boundary, given, weight, keys)
         return self
 
@@ -191,6 +206,11 @@ class ShowerCascade(Student, GenerativeModel):
             raise ConfigError(
                 "teacher: expected a cascade for the same detector, threshold and conditions as "
                 "the showers, found another; distil with the showers that the teacher learned."
+            )
+        if _shapes(self.scores) != _shapes(teacher.scores):
+            raise ConfigError(
+                "teacher: a student learns the teacher's scores: expected model.layers and "
+                "model.spectra as the teacher's, found others."
             )
         self.scores.load_state_dict(teacher.scores.state_dict())
         self.scale.load_state_dict(teacher.scale.state_dict())
@@ -215,10 +235,11 @@ class ShowerCascade(Student, GenerativeModel):
 
     def encode(self, x: Tensor, condition: Tensor) -> Tensor:
         if self.copula is not None:
-            scores, boundary, given, keys = self._for_copula(x, condition)
+            keys = shower_keys(x)
+            scores, boundary, given = self._for_copula(x, condition, keys)
             learns = any(True for _ in self.shape.parameters())
             z = self.copula.whiten(scores, boundary, given, keys) if learns else scores
-            return torch.cat([given[:, -self.layers :], z], dim=1)
+            return torch.cat([given[:, -self.numbers :], z], dim=1)
         voxels = self.scores.encode_voxels(x, condition[:, 0])
         return torch.cat([self.scores.layer_energies(x), voxels], dim=1)
 
@@ -242,7 +263,7 @@ class ShowerCascade(Student, GenerativeModel):
         if not self._teacher:
             raise ConfigError("pairs: expected a teacher, found none; set `teacher` to a model.")
         (teacher,) = self._teacher
-        if (own := self.noise_size) != (found := self.layers + self.layout.voxels):
+        if (own := self.noise_size) != (found := self.numbers + self.layout.voxels):
             raise ConfigError(f"pairs: expected {found} normal numbers per shower, found {own}.")
         noise = draws.normal(own, Stream.NOISE)
         with torch.no_grad():
@@ -254,7 +275,7 @@ class ShowerCascade(Student, GenerativeModel):
         Args:
             batch: its x are :meth:`pairs`.
         """
-        sizes = [self.layers, self.layout.voxels] * 2
+        sizes = [self.numbers, self.layout.voxels] * 2
         first, second, layers, voxels = batch.x.split(sizes, dim=1)
         condition = self._scaled(batch.condition)
         energy = self._layers_from(self.energy.draw(condition, first), condition).float()
@@ -264,9 +285,9 @@ class ShowerCascade(Student, GenerativeModel):
         return by_layer + self.shape_weight * by_voxel
 
     def loss(self, batch: Batch, draws: Draws) -> Tensor:
-        if batch.x.shape[1] != self.layers + self.layout.voxels:
+        if batch.x.shape[1] == 2 * (self.numbers + self.layout.voxels):
             return self.miss(batch)
-        layers, voxels = batch.x.split([self.layers, self.layout.voxels], dim=1)
+        layers, voxels = batch.x.tensor_split([-self.layout.voxels], dim=1)
         if self.copula is None:
             layers, voxels = self._filled(layers, voxels, batch.condition[:, 0], draws)
         if self.mirror:
@@ -308,18 +329,48 @@ class ShowerCascade(Student, GenerativeModel):
         empty = draws.normal(self.layers, Stream.EMPTY_VOXELS)
         scores = self.scores.encode_layers(layers, energy, empty)
         uniform = draws.uniform(self.layout.voxels, Stream.EMPTY_VOXELS)
-        return scores, self.scores.voxels.fill(voxels, energy.log(), uniform)
+        return scores, self.scores.fill_voxels(voxels, layers, energy, uniform)
 
     def _for_copula(
-        self, x: Tensor, condition: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, NDArray[np.uint64]]:
-        """Return scores, their boundaries, what they depend on, and a number per shower."""
-        energy, keys = condition[:, 0], shower_keys(x)
+        self, x: Tensor, condition: Tensor, keys: NDArray[np.uint64]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return scores of voxels, their boundaries, and what they depend on."""
+        energy, scaled = condition[:, 0], self._scaled(condition)
+        energies = self.scores.layer_energies(x)
+        layers, empty_below = self._layer_scores(energies, energy, keys)
+        if empty_below is not None and self.energy_copula is not None:
+            layers = empty_layers(self.energy_copula).fill(layers, empty_below, scaled, keys)
+        boundary = self.scores.boundary(energies, energy)
+        given = torch.cat([scaled, layers], dim=1)
+        return self.scores.encode_voxels(x, energy), boundary, given
+
+    def _fit_layers(
+        self,
+        law: ConditionalGaussian,
+        x: Tensor,
+        condition: Tensor,
+        weight: Tensor,
+        keys: NDArray[np.uint64],
+    ) -> None:
+        """Learn the law of the layers' scores."""
+        scaled = self._scaled(condition)
+        energies = self.scores.layer_energies(x)
+        layers, empty_below = self._layer_scores(energies, condition[:, 0], keys)
+        if empty_below is None:
+            law.fit(layers, scaled, weight)
+        else:
+            empty_layers(law).fit(layers, empty_below, scaled, weight, keys)
+
+    def _layer_scores(
+        self, layers: Tensor, energy: Tensor, keys: NDArray[np.uint64]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the layers' scores, and below which of them is nothing; None if all are known."""
+        log_energy = energy.log()
+        if isinstance(self.scores.layers, LayerLogarithms):
+            known = self.scores.layers(layers, log_energy)
+            return known, self.scores.layers.boundary(log_energy)
         noise = layer_noise(keys, self.layers)
-        layers = self.scores.encode_layers(self.scores.layer_energies(x), energy, noise)
-        given = torch.cat([self._scaled(condition), layers], dim=1)
-        boundary = self.scores.voxels.boundary(energy.log())
-        return self.scores.encode_voxels(x, energy), boundary, given, keys
+        return self.scores.encode_layers(layers, energy, noise), None
 
     def _scaled(self, condition: Tensor) -> Tensor:
         scaled: Tensor = self.scale(self.incident(condition), condition[:, 0])
@@ -364,5 +415,5 @@ def _reflected(rings: Sequence[tuple[int, int]]) -> Tensor:
     return torch.cat(places)
 
 
-def _shapes(model: GenerativeModel) -> dict[str, tuple[int, ...]]:
+def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(values.shape) for name, values in model.state_dict().items()}

@@ -10,15 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..nets import RingGaussian
-from ..random import Stream, normal, uniform
+from ..nets import ConditionalGaussian, RingGaussian
+from ..random import Stream, normal
+from .empty_scores import EmptyScores, pieces
 
-__all__ = ["Copula", "layer_noise", "shower_keys"]
+__all__ = ["Copula", "empty_layers", "layer_noise", "shower_keys"]
 
 _FIT_FROM = 6144  # showers from which covariances are learned
-_ROUNDS = 6  # of filling in and learning
+_ROUNDS = 16  # of filling in and learning; what is mostly empty is learned slowly
 _SWEEPS = 4  # through all voxels of a shower until its filled-in numbers have forgotten the start
-_AT_ONCE = 1024
+_LAYER_ROUNDS = 16  # neighbouring layers are closer than voxels, and cost next to nothing
+_LAYER_SWEEPS = 12
 
 
 class Copula(nn.Module):
@@ -30,11 +32,8 @@ class Copula(nn.Module):
     .. math:: x = \mu(c) + R\,z, \qquad z = R^{-1}(x - \mu(c)).
 
     An empty voxel's score is known only to lie below the boundary. Filled with a number of its own
-    it would be independent of its neighbours and dilute every correlation. It is drawn
-    given all other scores of the shower, in sweeps of Gibbs sampling from the truncated normal
-    law, and the law is learned again from what was filled in (P. Hoff, "Extending the rank
-    likelihood for semiparametric copula estimation", 2007, arXiv:math/0610413, with the most
-    probable covariance in place of draws of it). Numbers are a function of the shower alone.
+    it would be independent of its neighbours and dilute every correlation. It is drawn given all
+    other scores of the shower (:class:`~simulacra.generative.EmptyScores`).
 
     It cannot see: correlations that change with the energy beyond their means, tails that
     move together, anything between three voxels that pairs do not imply. That is what is left to
@@ -57,7 +56,8 @@ class Copula(nn.Module):
     ) -> None:
         super().__init__()
         self.law = RingGaussian(rings, conditions, by_layer=by_layer)
-        self.classes = _classes(rings)
+        classes = _classes(rings)
+        self.empty = EmptyScores(self.law, classes, Stream.EMPTY_VOXELS, _ROUNDS, _SWEEPS)
 
     def fit(
         self,
@@ -69,16 +69,8 @@ class Copula(nn.Module):
     ) -> Self:
         """Learn the law from some showers, see the class for shapes."""
         rows = slice(0, _FIT_FROM)
-        x, boundary, c, weight = (a[rows] for a in (scores, boundary, c, weight))
-        keys = keys[rows]
-        empty = x < boundary
-        x = _independent(x, boundary, keys)
-        for number in range(_ROUNDS):
-            self.law.fit(x, c, weight)
-            if number + 1 < _ROUNDS:
-                for piece in _pieces(len(x)):
-                    given = empty[piece], boundary[piece], c[piece], keys[piece]
-                    self._sweep(x[piece], *given, number)
+        given = (a[rows] for a in (scores, boundary, c, weight))
+        self.empty.fit(*given, keys[rows])
         return self
 
     def whiten(
@@ -86,37 +78,14 @@ class Copula(nn.Module):
     ) -> Tensor:
         """Fill empty voxels in and return z."""
         parts = []
-        for piece in _pieces(len(scores)):
-            x = _independent(scores[piece], boundary[piece], keys[piece])
-            given = scores[piece] < boundary[piece], boundary[piece], c[piece], keys[piece]
-            for number in range(_SWEEPS):
-                self._sweep(x, *given, number)
-            parts.append(self.law.whiten(x, c[piece]))
+        for piece in pieces(len(scores)):
+            given = boundary[piece], c[piece], keys[piece]
+            parts.append(self.law.whiten(self.empty.fill(scores[piece], *given), c[piece]))
         return torch.cat(parts)
 
     def colour(self, z: Tensor, c: Tensor) -> Tensor:
         """Return scores, ``(events, voxels)``."""
         return self.law.colour(z, c)
-
-    def _sweep(
-        self,
-        x: Tensor,
-        empty: Tensor,
-        boundary: Tensor,
-        c: Tensor,
-        keys: NDArray[np.uint64],
-        number: int,
-    ) -> None:
-        """Draw each empty voxel given all others, in place; voxels that do not touch at once."""
-        drawn = uniform(1 + number, keys, x.shape[1], stream=Stream.EMPTY_VOXELS)
-        chance = torch.from_numpy(drawn)
-        for places in self.classes:
-            mean, width = self.law.conditional(x, c, places)
-            ceiling = boundary[:, places]
-            below = torch.special.ndtr((ceiling - mean) / width) * chance[:, places]
-            filled = mean + width * torch.special.ndtri(below.clamp(min=1e-12))
-            filled = torch.minimum(filled, ceiling)
-            x[:, places] = torch.where(empty[:, places], filled, x[:, places])
 
 
 def shower_keys(energies: Tensor) -> NDArray[np.uint64]:
@@ -133,13 +102,6 @@ def shower_keys(energies: Tensor) -> NDArray[np.uint64]:
         return np.stack([(row.astype(np.uint64) * (factors | np.uint64(1))).sum() for row in bits])
 
 
-def _independent(scores: Tensor, boundary: Tensor, keys: NDArray[np.uint64]) -> Tensor:
-    """Fill each empty voxel by itself: where the sweeps start."""
-    drawn = uniform(0, keys, scores.shape[1], stream=Stream.EMPTY_VOXELS)
-    below = torch.special.ndtr(boundary) * torch.from_numpy(drawn)
-    return torch.where(scores < boundary, torch.special.ndtri(below.clamp(min=1e-12)), scores)
-
-
 def _classes(rings: Iterable[tuple[int, int]]) -> list[Tensor]:
     """Return four sets of places, each without two voxels that share a face."""
     numbers = [
@@ -152,8 +114,14 @@ def _classes(rings: Iterable[tuple[int, int]]) -> list[Tensor]:
     return [places for places in classes if len(places)]
 
 
-def _pieces(events: int) -> list[slice]:
-    return [slice(first, first + _AT_ONCE) for first in range(0, events, _AT_ONCE)]
+def empty_layers(law: ConditionalGaussian) -> EmptyScores:
+    """Return what fills in the scores of layers without energy, one layer after the other.
+
+    Args:
+        law: of the scores of :class:`~simulacra.preprocess.LayerLogarithms`.
+    """
+    classes = torch.arange(len(law.root)).split(1)
+    return EmptyScores(law, classes, Stream.EMPTY_LAYERS, _LAYER_ROUNDS, _LAYER_SWEEPS)
 
 
 def layer_noise(keys: NDArray[np.uint64], layers: int) -> Tensor:

@@ -67,6 +67,23 @@ class ConditionalGaussian(nn.Module):
         white: Tensor = (x - mean_terms(c) @ self.mean) @ inverse.T
         return white
 
+    def conditional(self, x: Tensor, c: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and width of some numbers, each given all others.
+
+        Args:
+            x: ``(batch, features)``.
+            c: ``(batch, conditions)``.
+            places: which numbers, ``(places,)``.
+
+        Returns:
+            ``(batch, places)`` and ``(places,)``.
+        """
+        inverse = torch.linalg.inv(self.root.double())
+        stiff = (inverse.T @ inverse)[:, places].to(x.dtype)
+        width = stiff[places].diagonal().rsqrt()
+        pull = (x - mean_terms(c) @ self.mean) @ stiff
+        return x[:, places] - pull * width.square(), width
+
 
 def mean_terms(c: Tensor) -> Tensor:
     """Return what a mean is linear in, ``(batch, 1 + 2 conditions)``."""

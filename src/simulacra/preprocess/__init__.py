@@ -5,6 +5,7 @@ from .counts import CountScores
 from .energy import LayerRatios
 from .gaussian import Gaussianize
 from .incident import IncidentParticle
+from .layers import LayerLogarithms
 from .points import PointPlaces, PointScores
 from .showers import ShowerScores, filled_layers, scaled_to_layers
 
@@ -14,6 +15,7 @@ __all__ = [
     "CountScores",
     "Gaussianize",
     "IncidentParticle",
+    "LayerLogarithms",
     "LayerRatios",
     "Log",
     "Logit",

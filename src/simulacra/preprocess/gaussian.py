@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -35,12 +35,15 @@ class Gaussianize(Bijection):
     Args:
         groups: group number of each feature, 0, 1, 2, ...
         spike: whether values below 0 are one class, of which only the probability matters.
-        knots: number of incident energies with a table.
+        own: each feature has an energy of its own at which it is looked up, such as that of its
+            layer, the same for all features of a group; tables reach as far as each group's.
+        knots: number of energies with a table.
         nodes: intervals per table.
 
     Shapes:
         x: ``(events, features)``, dimensionless.
         y: ``(events, features)``, dimensionless.
+        log_energy: ``(events,)``, with ``own`` ``(events, features)``.
     """
 
     groups: Tensor
@@ -49,16 +52,24 @@ class Gaussianize(Bijection):
     table: Tensor
 
     def __init__(
-        self, groups: Sequence[int], *, spike: bool, knots: int = 12, nodes: int = 32
+        self,
+        groups: Sequence[int],
+        *,
+        spike: bool,
+        own: bool = False,
+        knots: int = 12,
+        nodes: int = 32,
     ) -> None:
         super().__init__()
         if knots < 2 or nodes < 2:
             raise RangeError(f"expected at least 2 knots and 2 nodes, got {knots} and {nodes}.")
         number = max(groups) + 1
         self.spike = spike
+        self.own = own
         self.nodes = nodes
         self.register_buffer("groups", torch.tensor(list(groups)), persistent=False)
-        self.register_buffer("knots", torch.linspace(0.0, 1.0, knots))
+        energies = torch.linspace(0.0, 1.0, knots)
+        self.register_buffer("knots", energies[:, None].repeat(1, number) if own else energies)
         self.register_buffer("bottom", torch.full((knots, number), -_TOP))
         straight = torch.linspace(-_TOP, _TOP, nodes + 1)
         self.register_buffer("table", straight.repeat(knots, number, 1))
@@ -75,28 +86,48 @@ class Gaussianize(Bijection):
 
         Args:
             x: ``(events, features)``.
-            log_energy: ``(events,)``.
+            log_energy: see the class.
             weight: event weights, ``(events,)``.
             mask: which features exist, ``(events, features)``; all by default. A group without
                 any near an energy takes those of all energies.
         """
-        low, high = float(log_energy.min()), float(log_energy.max())
-        self.knots.copy_(torch.linspace(low, high if high > low else low + 1, len(self.knots)))
-        reach = 0.75 * float(self.knots[1] - self.knots[0])
-        needed = min(200, len(x))
         w = torch.ones(len(x), dtype=torch.float64) if weight is None else weight.double()
         order = torch.argsort(self.groups, stable=True)
-        columns = order.split(torch.bincount(self.groups).tolist())
-        for k, knot in enumerate(self.knots):
+        columns = dict(enumerate(order.split(torch.bincount(self.groups).tolist())))
+        if not self.own:
+            self._fit_groups(columns, x, log_energy, w, mask)
+            return self
+        for group, column in columns.items():
+            there = torch.ones_like(w) > 0 if mask is None else mask[:, column].any(dim=1)
+            if int(there.sum()) >= _FEWEST:
+                inside = None if mask is None else mask[there]
+                at = log_energy[there, column[0]]
+                self._fit_groups({group: column}, x[there], at, w[there], inside)
+        return self
+
+    def _fit_groups(
+        self,
+        columns: Mapping[int, Tensor],
+        x: Tensor,
+        log_energy: Tensor,
+        w: Tensor,
+        mask: Tensor | None,
+    ) -> None:
+        """Learn the tables of groups that are looked up at the same energies, ``(events,)``."""
+        low, high = float(log_energy.min()), float(log_energy.max())
+        knots = torch.linspace(low, high if high > low else low + 1, len(self.knots))
+        reach = 0.75 * float(knots[1] - knots[0])
+        needed = min(200, len(x))
+        for k, knot in enumerate(knots):
             distance = (log_energy - knot).abs()
             # discrete energies may leave a knot without events: take the nearest ones
             near = distance <= max(reach, float(distance.kthvalue(needed).values))
             inside = (x[near], w[near], None if mask is None else mask[near])
-            for group, column in enumerate(columns):
+            for group, column in columns.items():
+                self.knots[(k, group) if self.own else k] = knot
                 fitted = self._fit_group(k, group, column, *inside)
                 if not fitted:  # few are better than none
                     self._fit_group(k, group, column, x, w, mask)
-        return self
 
     def forward(self, x: Tensor, log_energy: Tensor) -> Tensor:
         at = self._table_at(log_energy)
@@ -143,7 +174,7 @@ class Gaussianize(Bijection):
 
         Args:
             y: scores, ``(events, features)``.
-            log_energy: ``(events,)``.
+            log_energy: see the class.
             uniform: numbers in (0, 1), ``(events, features)``.
         """
         boundary = self.boundary(log_energy)
@@ -187,16 +218,34 @@ class Gaussianize(Bijection):
         self.table[k, group] = quantile + ramp
 
     def _table_at(self, log_energy: Tensor) -> _Table:
-        place = (log_energy - self.knots[0]) / (self.knots[1] - self.knots[0])
+        first, distance = self.knots[0], self.knots[1] - self.knots[0]
+        if self.own:
+            place = (log_energy - first[self.groups]) / distance[self.groups]
+        else:
+            place = ((log_energy - first) / distance)[:, None]
         place = place.clamp(0, len(self.knots) - 1)
         left = place.long().clamp(max=len(self.knots) - 2)
-        part = (place - left)[:, None]
-        bottom = torch.lerp(self.bottom[left], self.bottom[left + 1], part)[:, self.groups]
+        part = place - left
+        bottom = _between(self.bottom, left, part, self.groups)
         ends = self.table[..., -1] - self.table[..., 0]
         slope = (ends / (_TOP - self.bottom)).clamp(max=1.0)
-        slope = torch.lerp(slope[left], slope[left + 1], part)[:, self.groups]
+        slope = _between(slope, left, part, self.groups)
         step = (_TOP - bottom) / self.nodes
         return _Table(self.table, self.groups, left, part, bottom, step, slope)
+
+
+def _between(values: Tensor, left: Tensor, part: Tensor, groups: Tensor) -> Tensor:
+    """Return each feature's number between two knots, ``(events, features)``.
+
+    Args:
+        values: ``(knots, groups)``.
+        left: the knot below, see :class:`_Table`.
+        part: how far on the way to the next one.
+        groups: of each feature, ``(features,)``.
+    """
+    place = left * values.shape[1] + groups
+    low, high = values.take(place), values.take(place + values.shape[1])
+    return torch.lerp(low, high, part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,8 +255,8 @@ class _Table:
     Args:
         table: ``(knots, groups, nodes + 1)``.
         groups: of each feature, ``(features,)``.
-        left: the knot below each event's energy, ``(events,)``.
-        part: how far the energy is on the way to the next one, ``(events, 1)``.
+        left: the knot below each event's energy, ``(events, 1)`` or ``(events, features)``.
+        part: how far the energy is on the way to the next one, likewise.
         bottom: score at which the table begins.
         step: distance of its nodes.
         slope: of the line beyond its ends.
@@ -234,10 +283,9 @@ class _Table:
     def value(self, node: Tensor) -> Tensor:
         """Return x at a node of each feature."""
         _, groups, nodes = self.table.shape
-        place = (self.left[:, None] * groups + self.groups) * nodes + node
+        place = (self.left * groups + self.groups) * nodes + node
         low, high = self.table.take(place), self.table.take(place + groups * nodes)
         return torch.lerp(low, high, self.part)
 
     def _column(self, node: int) -> Tensor:
-        at = self.table[..., node]
-        return torch.lerp(at[self.left], at[self.left + 1], self.part)[:, self.groups]
+        return _between(self.table[..., node], self.left, self.part, self.groups)

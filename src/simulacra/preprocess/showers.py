@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from ..errors import RangeError
 from .bijection import Chain, Log
 from .energy import LayerRatios
 from .gaussian import Gaussianize
+from .layers import LayerLogarithms
+
+_SOFT = 0.1  # added to both logarithms of a share, so that there is one at the threshold
 
 __all__ = ["ShowerScores", "filled_layers", "scaled_to_layers"]
 
@@ -24,8 +28,9 @@ class ShowerScores(nn.Module):
     """The way between voxel energies and what the networks learn, and back.
 
     Forward: voxels below threshold are cut; layer energies become ratios that conserve energy
-    (empty layers are filled with noise below the threshold) and then scores; voxel energies become
-    logarithms above the threshold and then scores. Back: layer energies first; what the voxels of
+    (empty layers are filled with noise below the threshold) and then scores, or scores one by one
+    (:class:`~simulacra.preprocess.LayerLogarithms`); voxel energies become logarithms above the
+    threshold and then scores. Back: layer energies first; what voxels of
     each layer have above the threshold is scaled so that they sum to it.
 
     Args:
@@ -33,13 +38,25 @@ class ShowerScores(nn.Module):
         threshold: readout threshold in MeV, positive.
         by_ring: one table per ring (True) or per voxel (False, for showers that single out an
             angle).
+        layers: ``ratios``, as many scores as layers, or ``logarithms``, one more, for detectors
+            with layers that are mostly empty.
+        spectra: voxels have a table at every ``incident`` energy, or at every energy of their
+            ``layer``, which says more of how many of them are filled.
 
     Raises:
         RangeError: if the threshold is not positive.
     """
 
+    layers: Chain | LayerLogarithms
+
     def __init__(
-        self, rings: Sequence[tuple[int, int]], threshold: float, *, by_ring: bool = True
+        self,
+        rings: Sequence[tuple[int, int]],
+        threshold: float,
+        *,
+        by_ring: bool = True,
+        layers: Literal["ratios", "logarithms"] = "ratios",
+        spectra: Literal["incident", "layer"] = "incident",
     ) -> None:
         super().__init__()
         if not threshold > 0:
@@ -56,8 +73,12 @@ class ShowerScores(nn.Module):
             each = n_radius * n_alpha // copies
             groups += [first + i for _ in range(copies) for i in range(each)]
         self.log = Log(threshold)
-        self.voxels = Gaussianize(groups, spike=True)
-        self.layers = Chain(LayerRatios(), Gaussianize(range(len(rings)), spike=False))
+        self.voxels = Gaussianize(groups, spike=True, own=spectra == "layer")
+        if layers == "ratios":
+            self.layers = Chain(LayerRatios(), Gaussianize(range(len(rings)), spike=False))
+        else:
+            self.layers = LayerLogarithms(len(rings), threshold)
+        self.layer_scores = len(rings) + (layers == "logarithms")
 
     def fit(
         self, energies: Tensor, incident_energy: Tensor, noise: Tensor, weight: Tensor | None
@@ -71,26 +92,67 @@ class ShowerScores(nn.Module):
             weight: event weights, ``(events,)``.
         """
         log_energy = incident_energy.log()
-        self.voxels.fit(self._logarithms(energies), log_energy, weight)
-        filled = self._filled_layers(self.layer_energies(energies), noise)
-        self.layers.fit(filled, log_energy, weight)
+        layers = self.layer_energies(energies)
+        at, mask = self._looked_up_at(layers, log_energy), None
+        if self.voxels.own:
+            mask = _Layers(self.sizes, layers.device).spread(layers > 0)
+        self.voxels.fit(self._logarithms(energies, at), at, weight, mask=mask)
+        if isinstance(self.layers, Chain):
+            layers = self._filled_layers(layers, noise)
+        self.layers.fit(layers, log_energy, weight)
         return self
 
     def encode_voxels(self, energies: Tensor, incident_energy: Tensor) -> Tensor:
         """Return voxel scores, ``(events, voxels)``; empty voxels lie below their boundary."""
-        scores: Tensor = self.voxels(self._logarithms(energies), incident_energy.log())
+        at = self._looked_up_at(self.layer_energies(energies), incident_energy.log())
+        scores: Tensor = self.voxels(self._logarithms(energies, at), at)
         return scores
 
+    def fill_voxels(
+        self, scores: Tensor, layers: Tensor, incident_energy: Tensor, uniform: Tensor
+    ) -> Tensor:
+        """Give each empty voxel a score of its own below the boundary.
+
+        Args:
+            scores: of :meth:`encode_voxels`.
+            layers: layer energies in MeV, ``(events, layers)``.
+            incident_energy: in MeV, ``(events,)``.
+            uniform: numbers in (0, 1), ``(events, voxels)``.
+        """
+        at = self._looked_up_at(layers, incident_energy.log())
+        return self.voxels.fill(scores, at, uniform)
+
+    def boundary(self, layers: Tensor, incident_energy: Tensor) -> Tensor:
+        """Return the score below which a voxel is empty, ``(events, voxels)``.
+
+        Where spectra are those of the layer, an empty layer says nothing of its voxels' scores:
+        infinity.
+
+        Args:
+            layers: layer energies in MeV, ``(events, layers)``.
+            incident_energy: in MeV, ``(events,)``.
+        """
+        boundary = self.voxels.boundary(self._looked_up_at(layers, incident_energy.log()))
+        if self.voxels.own:
+            filled = _Layers(self.sizes, layers.device).spread(layers > 0)
+            boundary = torch.where(filled, boundary, torch.inf)
+        return boundary
+
     def encode_layers(self, layers: Tensor, incident_energy: Tensor, noise: Tensor) -> Tensor:
-        """Return layer scores, ``(events, layers)``.
+        """Return layer scores, ``(events, layer_scores)``, with some number for every empty layer.
 
         Args:
             layers: layer energies in MeV, ``(events, layers)``.
             incident_energy: in MeV, ``(events,)``.
             noise: standard normal, ``(events, layers)``, for layers without energy.
         """
-        scores: Tensor = self.layers(self._filled_layers(layers, noise), incident_energy.log())
-        return scores
+        log_energy = incident_energy.log()
+        if isinstance(self.layers, Chain):
+            scores: Tensor = self.layers(self._filled_layers(layers, noise), log_energy)
+            return scores
+        return self.layers.fill(
+            self.layers(layers, log_energy), log_energy, torch.special.ndtr(noise)
+        )
 
     def decode(self, layers: Tensor, voxels: Tensor, incident_energy: Tensor) -> Tensor:
         """Return voxel energies in MeV, ``(events, voxels)``, from the two vectors of scores.
@@ -101,7 +163,8 @@ class ShowerScores(nn.Module):
         log_energy = incident_energy.log()
         target = self.layers.inverse(layers, log_energy)
         target = torch.where(target >= self.threshold, target, 0.0)
-        logarithms = self.voxels.inverse(voxels, log_energy)
+        at = self._looked_up_at(target, log_energy)
+        logarithms = self._energies_of(self.voxels.inverse(voxels, at), at)
         energies = torch.where(logarithms >= 0, self.log.inverse(logarithms, log_energy), 0.0)
         return scaled_to_layers(energies, logarithms, target, self.sizes, self.threshold)
 
@@ -110,11 +173,34 @@ class ShowerScores(nn.Module):
         kept = torch.where(energies >= self.threshold, energies, 0.0)
         return _Layers(self.sizes, kept.device).sums(kept)
 
-    def _logarithms(self, energies: Tensor) -> Tensor:
+    def _looked_up_at(self, layers: Tensor, log_energy: Tensor) -> Tensor:
+        """Return the logarithm of the energy at which the tables of voxels are looked up."""
+        if not self.voxels.own:
+            return log_energy
+        own = layers.clamp(min=self.threshold).log()
+        return _Layers(self.sizes, layers.device).spread(own)
+
+    def _logarithms(self, energies: Tensor, at: Tensor) -> Tensor:
+        """Return the logarithm of voxel energies over the threshold, with the layer's as unit.
+
+        The unit is 1 for spectra at the incident energy. What is empty is negative.
+        """
         kept = energies.clamp(min=0.5 * self.threshold)
-        return torch.where(energies >= self.threshold, kept, 0.5 * self.threshold).log() - (
+        logarithms = torch.where(energies >= self.threshold, kept, 0.5 * self.threshold).log() - (
             torch.tensor(self.threshold).log()
         )
+        if not self.voxels.own:
+            return logarithms
+        unit = at - math.log(self.threshold) + _SOFT
+        return torch.where(logarithms >= 0, (logarithms + _SOFT) / unit, -_SOFT)
+
+    def _energies_of(self, values: Tensor, at: Tensor) -> Tensor:
+        """Undo :meth:`_logarithms`: no voxel has more than its layer."""
+        if not self.voxels.own:
+            return values
+        unit = at - math.log(self.threshold) + _SOFT
+        filled = (values.clamp(max=1) * unit - _SOFT).clamp(min=0)
+        return torch.where(values >= 0, filled, values)
 
     def _filled_layers(self, layers: Tensor, noise: Tensor) -> Tensor:
         return filled_layers(layers, self.threshold, noise)

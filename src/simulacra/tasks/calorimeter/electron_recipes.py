@@ -26,6 +26,8 @@ def electrons_copula() -> SurrogateConfig:
         model=CascadeConfig(
             mirror=True,
             copula="symmetric",
+            layers="logarithms",
+            spectra="layer",
             energy_width=96,
             energy_blocks=3,
             shape=IndependentConfig(),
