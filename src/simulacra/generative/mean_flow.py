@@ -89,9 +89,7 @@ class MeanFlow(Student, GenerativeModel):
         self.noise_size = features
         self.config = config
         self.path = LinearPath()
-        self._teacher: list[
-            FlowMatching | Diffusion
-        ] = []  # in a list: its weights are not this model's
+        self._teacher: list[GenerativeModel] = []  # in a list: its weights are not this model's
 
     @classmethod
     def from_kit(cls, kit: NetworkKit, config: MeanFlowConfig) -> MeanFlow:
@@ -99,24 +97,34 @@ class MeanFlow(Student, GenerativeModel):
         return cls(kit.field(further=1), kit.features, kit.conditions, config)
 
     def learn_from(self, teacher: GenerativeModel) -> None:
-        """Take the velocity of a trained generator in place of that of single events.
+        """Take what a trained generator does in place of single events.
 
-        Where the networks are of equal size and see the same, the student starts as its teacher.
+        With ``lesson="end"`` that is where its noise ends, and the teacher may be any generator
+        that makes as many numbers of as many; else its velocity. Where the networks are of equal
+        size and see the same, the student starts as its teacher.
 
         Args:
-            teacher: a flow-matching or diffusion generator of the same vectors; it is not changed.
+            teacher: a generator of the same vectors; it is not changed.
 
         Raises:
-            ConfigError: if it is of another kind.
+            ConfigError: if it has no velocity and the lesson needs one, or draws from more noise
+                than it makes numbers.
         """
-        if not isinstance(teacher, FlowMatching | Diffusion):
+        if not isinstance(teacher, FlowMatching | Diffusion) and self.config.lesson != "end":
             raise ConfigError(
-                "mean flow: expected a teacher of the family flow_matching or diffusion, found "
-                f"{type(teacher).__name__}."
+                "mean flow: only flow_matching and diffusion have the velocity that lesson="
+                f"{self.config.lesson} asks for, found {type(teacher).__name__}; set lesson=end."
+            )
+        if teacher.noise_size != self.noise_size:
+            raise ConfigError(
+                f"mean flow: expected a teacher that draws {self.noise_size} numbers from as many, "
+                f"{type(teacher).__name__} takes {teacher.noise_size}; a student cannot see which "
+                "of them matter. Choose a teacher of another family."
             )
         self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
-        if (self.config.state == "unit") == isinstance(teacher, Diffusion):
-            start_from(self.network, teacher.network, skipping=self.conditions)
+        if isinstance(teacher, FlowMatching | Diffusion):
+            if (self.config.state == "unit") == isinstance(teacher, Diffusion):
+                start_from(self.network, teacher.network, skipping=self.conditions)
 
     def mean_velocity(self, t: Tensor, r: Tensor, x: Tensor, condition: Tensor) -> Tensor:
         """Return the learned mean velocity from times t to r, ``(events,)`` each; shape of x."""
@@ -140,6 +148,7 @@ class MeanFlow(Student, GenerativeModel):
         point = self.path.at(time, noise, batch.x)
         velocity = point.velocity
         for teacher in self._teacher:
+            assert isinstance(teacher, FlowMatching | Diffusion)  # see learn_from
             with torch.no_grad():
                 velocity = teacher.velocity(time, point.state, batch.condition).float()
         mean = self.mean_velocity(time, until, point.state, batch.condition)

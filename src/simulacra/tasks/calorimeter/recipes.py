@@ -28,11 +28,14 @@ __all__ = [
     "photons_autoregressive",
     "photons_autoregressive_student",
     "photons_cloud",
+    "photons_copula",
     "photons_coupling",
     "photons_demo",
     "photons_diffusion",
     "photons_diffusion_student",
     "photons_embedded",
+    "photons_fast",
+    "photons_flow_matching",
     "photons_mean_flow",
     "photons_student",
     "photons_vae",
@@ -108,9 +111,42 @@ def photons_with(
     """
     small = photons_demo()
     energy = {"family": family["family"]}
-    model = small.model.updated(shape=family, energy=energy)
+    model = small.model.updated(
+        shape=family, energy=energy, mirror=True, copula="symmetric", spectra="layer"
+    )
     steps = small.training.updated(epochs=20, validation_fraction=0.02, **(training or {}))
     return small.updated(name=name, model=model.to_dict(), training=steps.to_dict(), **changes)
+
+
+def photons_copula() -> SurrogateConfig:
+    """Photons without a network for voxels: closed-form correlations of pairs, a few minutes."""
+    recipe = photons_with(
+        "photons-copula", {"family": "independent"}, training={"epochs": 4, "learning_rate": 3e-3}
+    )
+    model = recipe.model.updated(energy={"family": "coupling_flow"})
+    return recipe.updated(model=model.to_dict())
+
+
+def photons_flow_matching() -> SurrogateConfig:
+    """Photons by flow matching behind the copula, in three steps."""
+    return photons_with(
+        "photons-flow-matching", {"family": "flow_matching", "along": "angle", "steps": 3}
+    )
+
+
+def photons_fast() -> SurrogateConfig:
+    """Photons in one step of a small network, learned from showers of the coupling flow."""
+    part = {"family": "mean_flow", "lesson": "end"}
+    base = photons_with("photons-fast", part)
+    model = base.model.updated(channels=96, blocks=4, width=160)
+    training = base.training.updated(epochs=25)
+    return base.updated(
+        model=model.to_dict(),
+        training=training.to_dict(),
+        teacher="photons-coupling",
+        lessons=1,
+        tile=24,
+    )
 
 
 def photons_diffusion() -> SurrogateConfig:
@@ -219,6 +255,9 @@ RECIPES: dict[str, Callable[[], SurrogateConfig]] = {
     "photons-embedded": photons_embedded,
     "photons-demo": photons_demo,
     "showers": showers,
+    "photons-copula": photons_copula,
+    "photons-flow-matching": photons_flow_matching,
+    "photons-fast": photons_fast,
     "photons-diffusion": photons_diffusion,
     "photons-diffusion-student": photons_diffusion_student,
     "photons-mean-flow": photons_mean_flow,
