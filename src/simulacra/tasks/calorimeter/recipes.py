@@ -114,7 +114,9 @@ def photons_with(
     model = small.model.updated(
         shape=family, energy=energy, mirror=True, copula="symmetric", spectra="layer"
     )
-    steps = small.training.updated(epochs=20, validation_fraction=0.02, **(training or {}))
+    steps = small.training.updated(
+        **{"epochs": 20, "validation_fraction": 0.02, **(training or {})}
+    )
     return small.updated(name=name, model=model.to_dict(), training=steps.to_dict(), **changes)
 
 
