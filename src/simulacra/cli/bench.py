@@ -66,7 +66,7 @@ def sampling(
 
 
 @app.command(
-    epilog="**Example:** `simulacra bench families photons-diffusion photons-student "
+    epilog="**Example:** `simulacra bench families photons-diffusion photons-vae "
     "--data train.hdf5 --reference test.hdf5 --budget 20m --out contest`"
 )
 def families(
