@@ -9,11 +9,13 @@ from simulacra.batch import Batch, Draws
 from simulacra.errors import ConfigError
 from simulacra.generative import (
     CascadeConfig,
+    CouplingFlowConfig,
     DiffusionConfig,
     FlowMatchingConfig,
     MeanFlowConfig,
     ShowerCascade,
     ShowerLayout,
+    VariationalAutoencoderConfig,
     VectorKit,
     build_family,
     initialised,
@@ -123,6 +125,23 @@ def test_a_trained_student_ends_nearer_to_its_teachers_end(lesson, left):
     assert distance() < left * before
 
 
+@pytest.mark.parametrize("family", [CouplingFlowConfig(), MeanFlowConfig(), FlowMatchingConfig()])
+def test_one_step_learns_where_any_generator_ends(family):
+    teacher, student = _random(family, size=0.3), _random(MeanFlowConfig(lesson="end"))
+    student.learn_from(teacher)
+    _, noise, condition = _points(200)
+    optimiser = torch.optim.Adam(student.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(40):
+        loss = student._missed(noise, condition).mean()
+        losses.append(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert losses[-1] < 0.25 * losses[0]
+    assert all(p.grad is None for p in teacher.parameters())
+
+
 def test_an_end_needs_one_step_and_a_teacher():
     with pytest.raises(ConfigError, match="single step"):
         MeanFlowConfig.from_dict({"lesson": "end", "steps": 2})
@@ -134,8 +153,10 @@ def test_an_end_needs_one_step_and_a_teacher():
 
 
 def test_a_teacher_of_another_kind_is_refused():
-    with pytest.raises(ConfigError, match="flow_matching or diffusion"):
+    with pytest.raises(ConfigError, match="only flow_matching and diffusion have the velocity"):
         _random(MeanFlowConfig()).learn_from(_random(MeanFlowConfig()))
+    with pytest.raises(ConfigError, match="draws 3 numbers from as many"):
+        _random(MeanFlowConfig(lesson="end")).learn_from(_random(VariationalAutoencoderConfig()))
     with pytest.raises(ConfigError, match="learns from data"):
         _random(FlowMatchingConfig()).learn_from(_random(FlowMatchingConfig()))
 

@@ -122,9 +122,9 @@ class MeanFlow(Student, GenerativeModel):
                 "of them matter. Choose a teacher of another family."
             )
         self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
-        if isinstance(teacher, FlowMatching | Diffusion):
-            if (self.config.state == "unit") == isinstance(teacher, Diffusion):
-                start_from(self.network, teacher.network, skipping=self.conditions)
+        unit = self.config.state == "unit"
+        if isinstance(teacher, Diffusion if unit else FlowMatching):
+            start_from(self.network, teacher.network, skipping=self.conditions)
 
     def mean_velocity(self, t: Tensor, r: Tensor, x: Tensor, condition: Tensor) -> Tensor:
         """Return the learned mean velocity from times t to r, ``(events,)`` each; shape of x."""

@@ -221,7 +221,9 @@ def filled_layers(layers: Tensor, threshold: float, noise: Tensor) -> Tensor:
 def scaled_to_layers(
     energies: Tensor, logarithms: Tensor, target: Tensor, sizes: Sequence[int], threshold: float
 ) -> Tensor:
-    r"""Give each layer its energy: what voxels have above the threshold is scaled, none falls below.
+    r"""Give each layer its energy: what voxels have above the threshold is scaled.
+
+    None falls below it:
 
     .. math:: e_i' = T + (e_i - T)\, \frac{E - n T}{\sum_j (e_j - T)}
 
