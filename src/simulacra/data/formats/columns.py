@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import h5py
@@ -14,9 +14,12 @@ from ..points import PointShowers
 from ..showers import CONDITIONS, VoxelShowers
 from .guard import plain
 
-__all__ = ["Columns", "append_rows", "native", "required_dataset"]
+__all__ = ["Append", "Columns", "append_rows", "native", "required_dataset"]
 
 _COLUMN_CHUNK = 8192
+
+Append = Callable[[h5py.Dataset, NDArray[Any]], None]
+"""What adds rows at the end of a dataset, such as :func:`append_rows`."""
 
 
 class Columns:
