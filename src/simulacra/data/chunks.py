@@ -91,4 +91,4 @@ def _packed(rows: NDArray[Any], dtype: np.dtype[Any], level: int, shuffle: bool)
     content: NDArray[Any] = np.ascontiguousarray(rows, dtype).reshape(-1).view(np.uint8)
     if shuffle:
         content = np.ascontiguousarray(content.reshape(-1, dtype.itemsize).T)
-    return zlib.compress(content, level)
+    return zlib.compress(content.tobytes(), level)
