@@ -25,10 +25,11 @@ Array = NDArray[Any]
 
 _ROWS_AT_ONCE = 256  # beyond, products are no faster
 _NUMBERS_AT_ONCE = 2**17  # of noise: intermediate results stay in a core's cache
-_TRIALS = Stream.NOISE, 2**64 - 1  # whose events the trial of several tiles draws
 
-_together: WeakKeyDictionary[GenerativeModel, dict[tuple[int, int], bool]] = WeakKeyDictionary()
-"""Whether (tile, number) of each model may be computed at once; it changes time alone."""
+_together: WeakKeyDictionary[GenerativeModel, dict[tuple[int, int, str], bool]] = (
+    WeakKeyDictionary()
+)
+"""Whether (tile, number, precision) of a model may be computed at once; it changes time alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,21 +124,20 @@ def _alike(model: GenerativeModel, conditions: Array, tile: int, at_once: int) -
     one trial with these sizes decides; the first tile, one in the middle and the last are compared.
     """
     known = _together.setdefault(model, {})
-    if (tile, at_once) not in known:
+    kind = tile, at_once, torch.get_float32_matmul_precision()
+    if kind not in known:
         every = np.resize(conditions.astype(np.float32), (tile * at_once, conditions.shape[1]))
         condition = torch.from_numpy(every)
-        stream, seed = _TRIALS
-        numbers = normal(seed, range(tile * at_once), model.noise_size, stream=stream)
-        noise = torch.from_numpy(numbers)
+        noise = torch.from_numpy(normal(0, range(tile * at_once), model.noise_size))
         with torch.inference_mode():
             whole = model.draw(condition, noise).numpy()
             places = (slice(n * tile, (n + 1) * tile) for n in {0, at_once // 2, at_once - 1})
-            known[tile, at_once] = all(
+            known[kind] = all(
                 whole[place].tobytes()
                 == model.draw(condition[place], noise[place]).numpy().tobytes()
                 for place in places
             )
-    return known[tile, at_once]
+    return known[kind]
 
 
 def _noise(
