@@ -107,10 +107,6 @@ def shares(surrogate: Surrogate) -> dict[str, Any]:
             with profile(activities=[ProfilerActivity.CPU]) as found:
                 model.draw(condition, noise)
             drawing = _best(lambda: model.draw(condition, noise))
-            with torch.autocast("cpu", torch.bfloat16):
-                half = _best(lambda: model.draw(condition, noise))
-                other = model.draw(condition, noise).float()
-            own = model.draw(condition, noise)
         making = _best(lambda: normal(0, range(rows), model.noise_size))
         tables = _best(
             lambda: model.scores.decode(  # type: ignore[operator, union-attr]
@@ -129,14 +125,11 @@ def shares(surrogate: Surrogate) -> dict[str, Any]:
     return {
         "rows": rows,
         "microseconds_per_shower": 1e6 * drawing / rows,
-        "bfloat16_microseconds_per_shower": 1e6 * half / rows,
         "noise_microseconds_per_shower": 1e6 * making / rows,
         "from_scores_microseconds_per_shower": 1e6 * tables / rows,
         "share_of_products": products / whole,
         "fraction_of_rate": operations / (drawing + making) / rate32,
         "fraction_of_rate_in_products": operations / (drawing * products / whole) / rate32,
-        "bfloat16_fraction_of_rate": operations / (half + making) / rate16,
-        "bfloat16_total_energy_rms": _rms(other.sum(dim=1) / own.sum(dim=1) - 1),
         "rate_gflops": rate32 / 1e9,
         "bfloat16_rate_gflops": rate16 / 1e9,
         "operators": {event.key: event.self_cpu_time_total / whole for event in top},
@@ -155,10 +148,6 @@ def _best(work: Callable[[], object], repetitions: int = 7) -> float:
 def _rate(dtype: torch.dtype) -> float:
     square = torch.ones(BFLOAT16_SIZE, BFLOAT16_SIZE, dtype=dtype)
     return 2 * BFLOAT16_SIZE**3 / _best(lambda: square @ square, 4)
-
-
-def _rms(x: torch.Tensor) -> float:
-    return float(x.square().mean().sqrt())
 
 
 def written(surrogate: Surrogate, events: int, threads: int) -> dict[str, float]:
