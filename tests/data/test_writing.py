@@ -3,13 +3,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
-from simulacra.data import ToyShowers, open_showers, toy_geometry, write_showers
+from simulacra.data import ToyShowers, chunks, open_showers, sink, toy_geometry, write_showers
+from simulacra.data.formats import dense
 from simulacra.errors import OutputError, RangeError, ShapeError, UnknownNameError
 
 
@@ -138,3 +140,31 @@ def test_well_filled_showers_are_shuffled_and_sparse_ones_not(tmp_path, toy):
     )
     with h5py.File(tmp_path / "full.hdf5") as full, h5py.File(tmp_path / "thin.hdf5") as thin:
         assert (full["showers"].shuffle, thin["showers"].shuffle) == (True, False)
+
+
+@pytest.mark.parametrize("format", ["calochallenge", "sparse"])
+@pytest.mark.parametrize("thin", [False, True])
+def test_packed_beside_or_by_the_library_the_numbers_are_the_same(
+    tmp_path, toy, monkeypatch, format, thin
+):
+    monkeypatch.setattr(dense, "CHUNK_BYTES", 8 * 4 * toy.energies.shape[1])  # chunks of 4 or 8
+    if thin:
+        toy = replace(toy, energies=np.where(toy.energies > 4 * toy.energies.mean(), 1.5, 0))
+    parts = [toy.select(slice(i, i + 7)) for i in range(0, len(toy), 7)]
+    for name in ("a", "b"):
+        write_showers(tmp_path / f"{name}.hdf5", parts, format=format)
+    written = (tmp_path / "a.hdf5").read_bytes()
+    assert written == (tmp_path / "b.hdf5").read_bytes()
+    np.testing.assert_array_equal(open_showers(tmp_path / "a.hdf5").read().energies, toy.energies)
+    monkeypatch.setattr(chunks, "_packable", lambda _: False)
+    write_showers(tmp_path / "c.hdf5", parts, format=format)
+    with h5py.File(tmp_path / "a.hdf5") as own, h5py.File(tmp_path / "c.hdf5") as library:
+        for key, dataset in library.items():
+            np.testing.assert_array_equal(own[key], dataset)
+            assert own[key].compression == dataset.compression
+        if format == "calochallenge":
+            assert own["showers"].id.get_num_chunks() > 3
+            for i in range(own["showers"].id.get_num_chunks()):
+                place = own["showers"].id.get_chunk_info(i).chunk_offset
+                ours, theirs = (f["showers"].id.read_direct_chunk(place)[1] for f in (own, library))
+                assert zlib.decompress(ours) == zlib.decompress(theirs)

@@ -208,3 +208,13 @@ def test_the_manifest_says_what_a_client_must_know(toy_bundle):
     assert [one["unit"] for one in raw["conditions"]] == ["MeV", "rad", ""]
     assert raw["licence"] == "CC BY 4.0"
     assert len(raw["geometry"]["digest"]) >= 16
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_workers_change_no_bit(toy_bundle, workers):
+    model = load(toy_bundle)
+    whole = model.sample(ENERGY, FURTHER, seed=5, batch_size=2)
+    side_by_side = model.sample(ENERGY, FURTHER, seed=5, batch_size=2, workers=workers)
+    assert_array_equal(side_by_side, whole)
+    with pytest.raises(RangeError, match="workers: expected at least 1, got 0"):
+        model.sample(ENERGY, FURTHER, workers=0)

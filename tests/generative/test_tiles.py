@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from simulacra.errors import RangeError
-from simulacra.generative import FlowMatching, FlowMatchingConfig, draw, initialised
+from simulacra.generative import FlowMatching, FlowMatchingConfig, draw, initialised, tiles
 from simulacra.nets import ResidualNetwork
 
 CONDITIONS = np.linspace(0, 1, 300, dtype=np.float32)[:, None]
@@ -88,3 +88,38 @@ def test_the_number_of_threads_is_left_as_found(model, workers):
 def test_no_worker_draws_nothing(model):
     with pytest.raises(RangeError, match="at least 1 thread, got 0"):
         _drawn(model, workers=0)
+
+
+def _rows_seen(model, monkeypatch):
+    seen, own = [], type(model).draw
+
+    def draw(self, condition, noise):
+        seen.append(len(noise))
+        return own(self, condition, noise)
+
+    monkeypatch.setattr(type(model), "draw", draw)
+    return seen
+
+
+def test_full_runs_of_tiles_are_computed_at_once(model, monkeypatch):
+    alone = np.concatenate([_drawn(model, range(a, a + 16)) for a in range(0, 288, 16)])
+    monkeypatch.setattr(tiles, "_ROWS_AT_ONCE", 64)
+    seen = _rows_seen(model, monkeypatch)
+    assert_array_equal(_drawn(model, range(3, 288)), alone[3:])
+    assert seen.count(64) >= 4
+    assert set(seen) == {16, 64}
+
+
+def test_tiles_are_computed_alone_where_rows_change_the_bits(monkeypatch):
+    class Touchy(torch.nn.Module):
+        noise_size = 2
+
+        def draw(self, condition, noise):
+            return noise + condition * (1 + 1e-6 * len(noise))
+
+    model = Touchy()
+    alone = np.concatenate([_drawn(model, range(a, a + 16)) for a in range(0, 288, 16)])
+    monkeypatch.setattr(tiles, "_ROWS_AT_ONCE", 64)
+    seen = _rows_seen(model, monkeypatch)
+    assert_array_equal(_drawn(model, range(288)), alone)
+    assert seen.count(64) == 1  # the trial

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import FileFormatError, RangeError, ShapeError
 from ..execute import atomic_path
 from .attributes import write_array, write_attributes
+from .chunks import ChunkPacker
 from .formats import PointFormat, WrittenPoints, format_named
 from .formats.dense import rows_per_chunk
 from .geometry import Geometry
@@ -33,9 +34,10 @@ def write_showers(
 ) -> int:
     """Write showers to a file that appears whole or not at all.
 
-    The parts are written as they come, so that they may be made or read one by one; memory is
-    that of two parts. Geometry, layer depths and units go into the file's attributes, from
-    which reading rebuilds them.
+    The parts are written as they come, so that they may be made or read one by one, and packed by
+    a thread while the next ones are made; memory is that of two parts and of four chunks.
+    Geometry, layer depths and units go into the file's attributes, from which reading rebuilds
+    them.
 
     Args:
         path: the file to write; a file that stands there is replaced at the end.
@@ -82,15 +84,21 @@ def write_showers(
     refuse_misnamed(path, layout)
     dtype = first.energies.dtype
     written = 0
-    with atomic_path(path) as temporary, sink_of(layout, temporary) as sink:
+    with (
+        atomic_path(path) as temporary,
+        sink_of(layout, temporary) as sink,
+        ChunkPacker() as packer,
+    ):
         file = sink.file
         layout.create(file, first, dtype)
         held = sink.hold()
         rows = rows_per_chunk(first.geometry.voxels, dtype)
         for part in _alike(chain([first], stream), first, rows):
-            layout.append(file, part)
+            layout.append(file, part, packer.append)
             sink.check()
             written += len(part)
+        packer.finish()
+        sink.check()
         del held
         write_attributes(file, first.geometry, {**first.provenance, **(attributes or {})})
         file.attrs["format"] = layout.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ class DeployedModel:
         seed: int = 0,
         first_event: int = 0,
         batch_size: int = 256,
+        workers: int = 1,
     ) -> Array:
         """Draw one shower per incident particle: voxel energies in MeV, ``(events, voxels)``.
 
@@ -76,6 +78,7 @@ class DeployedModel:
             seed: identity of the set.
             first_event: number of the first shower in its set.
             batch_size: showers computed at once; changes time and last digits.
+            workers: batches computed at the same time; they change nothing but time.
 
         Raises:
             RangeError: if a condition lies outside the accepted range.
@@ -87,14 +90,26 @@ class DeployedModel:
             raise RangeError(f"batch size: expected at least 1, got {batch_size}.")
         if first_event < 0:
             raise RangeError(f"first event: expected at least 0, got {first_event}.")
+        if workers < 1:
+            raise RangeError(f"workers: expected at least 1, got {workers}.")
         table = self.table(incident_energy, conditions or {})
         self.refuse_outside(table)
         out = np.empty((len(table), self.voxels), np.float32)
-        for start in range(0, len(table), batch_size):
+
+        def fill(start: int) -> None:
             rows = slice(start, min(start + batch_size, len(table)))
             numbers = range(first_event + rows.start, first_event + rows.stop)
             noise = normal(seed, numbers, self.noise_size, stream=Stream.NOISE)
             out[rows] = self.run(noise, table[rows])
+
+        starts = range(0, len(table), batch_size)
+        if workers == 1 or len(starts) < 2:
+            for start in starts:
+                fill(start)
+            return out
+        self.session(BATCH)  # one for all threads
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(fill, starts))
         return out
 
     def run(self, noise: ArrayLike, table: ArrayLike) -> Array:
@@ -193,6 +208,8 @@ class DeployedModel:
         options = self._runtime.SessionOptions()
         options.intra_op_num_threads = threads or self.threads
         options.inter_op_num_threads = 1
+        # between showers threads sleep: the simulation around needs the cores
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
             return self._runtime.InferenceSession(

@@ -239,9 +239,10 @@ def test_large_pieces_stay_small_in_memory():
     assert largest * 40500 * 4 <= 64 * 2**20 + 64 * 40500 * 4
 
 
-def test_a_packed_shower_comes_back_to_the_bit(tmp_path):
+@pytest.mark.parametrize("empty_below", [0.2, 0.7])
+def test_a_packed_shower_comes_back_to_the_bit(tmp_path, empty_below):
     voxels = np.random.default_rng(1).exponential(size=(5, 7)).astype(np.float32)
-    voxels[voxels < 0.7] = 0
+    voxels[voxels < empty_below] = 0
     voxels[2] = 0
     voxels[4, 3] = -0.0
     with PieceFolder(tmp_path / "f", "run", what="set", differs="seed") as folder:

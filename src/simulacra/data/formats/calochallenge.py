@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 from ...errors import FileFormatError, ShapeError
 from ..geometry import Geometry
 from ..showers import VoxelShowers, refuse_voxel_number
-from .columns import Columns, append_rows, native, required_dataset
+from .columns import Append, Columns, append_rows, native, required_dataset
 from .contract import Content, Format, Rows
 from .dense import compression, energies_dtype, rows_per_chunk
 
@@ -73,6 +73,6 @@ class CaloChallenge(Format):
         )
         self.columns.create(file, first)
 
-    def append(self, file: h5py.File, part: VoxelShowers) -> None:
-        append_rows(file["showers"], part.energies)
+    def append(self, file: h5py.File, part: VoxelShowers, add: Append = append_rows) -> None:
+        add(file["showers"], part.energies)
         self.columns.append(file, part)

@@ -13,7 +13,7 @@ from ...errors import FileFormatError, ShapeError
 from ..geometry import Geometry, geometries
 from ..layers import GridLayer
 from ..showers import VoxelShowers
-from .columns import Columns, append_rows, native, required_dataset
+from .columns import Append, Columns, append_rows, native, required_dataset
 from .contract import Content, Format, Rows
 from .dense import compression, energies_dtype, rows_per_chunk
 
@@ -138,11 +138,11 @@ class Cells(Format):
             )
         self.columns.create(file, first)
 
-    def append(self, file: h5py.File, part: VoxelShowers) -> None:
+    def append(self, file: h5py.File, part: VoxelShowers, add: Append = append_rows) -> None:
         where, start = part.geometry, 0
         for name, shape in zip(_names(where), _shapes(where), strict=True):
             stop = start + int(np.prod(shape))
-            append_rows(file[name], part.energies[:, start:stop].reshape(-1, *shape))
+            add(file[name], part.energies[:, start:stop].reshape(-1, *shape))
             start = stop
         self.columns.append(file, part)
 

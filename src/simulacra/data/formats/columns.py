@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import h5py
@@ -15,9 +15,12 @@ from ..showers import CONDITIONS, VoxelShowers
 from .guard import plain
 from .tables import Column
 
-__all__ = ["Columns", "append_rows", "native", "required_dataset"]
+__all__ = ["Append", "Columns", "append_rows", "native", "required_dataset"]
 
 _COLUMN_CHUNK = 8192
+
+Append = Callable[[h5py.Dataset, NDArray[Any]], None]
+"""What adds rows at the end of a dataset, such as :func:`append_rows`."""
 
 
 class Columns:

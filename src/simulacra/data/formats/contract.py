@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..geometry import Geometry
 from ..showers import VoxelShowers
-from .columns import Columns
+from .columns import Append, Columns, append_rows
 
 __all__ = ["Content", "Format", "Rows"]
 
@@ -118,5 +118,5 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def append(self, file: h5py.File, part: VoxelShowers) -> None:
-        """Add showers at the end."""
+    def append(self, file: h5py.File, part: VoxelShowers, add: Append = append_rows) -> None:
+        """Add showers at the end; ``add`` puts the rows of a dataset there."""

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from ...errors import FileFormatError, ShapeError
 from ..geometry import Geometry
 from ..showers import VoxelShowers
-from .columns import Columns, append_rows, native, required_dataset
+from .columns import Append, Columns, append_rows, native, required_dataset
 from .contract import Content, Format, Rows
 from .dense import compression, energies_dtype, rows_per_chunk
 
@@ -87,7 +87,7 @@ class Lemurs(Format):
         )
         self.columns.create(file, first)
 
-    def append(self, file: h5py.File, part: VoxelShowers) -> None:
+    def append(self, file: h5py.File, part: VoxelShowers, add: Append = append_rows) -> None:
         block = part.energies.reshape(len(part), *part.geometry.shape).transpose(0, 3, 2, 1)
-        append_rows(file["showers"], np.ascontiguousarray(block))
+        add(file["showers"], np.ascontiguousarray(block))
         self.columns.append(file, part)

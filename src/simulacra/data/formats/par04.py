@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from ...errors import FileFormatError, ShapeError
 from ..geometry import Geometry
 from ..showers import VoxelShowers
-from .columns import Columns, required_dataset
+from .columns import Append, Columns, append_rows, required_dataset
 from .contract import Content, Format, Rows
 from .dense import rows_per_chunk
 from .tables import Column, Lists, Table, TableWriter
@@ -114,7 +114,7 @@ class Par04(Format):
         kinds = {name: (np.int32, None) for name in _INDICES}
         file.declare("virtualReadout", {"EnergyCell": (np.float64, None), **kinds}, rows)
 
-    def append(self, file: TableWriter, part: VoxelShowers) -> None:
+    def append(self, file: TableWriter, part: VoxelShowers, add: Append = append_rows) -> None:
         file.extend("global", self._columns(part))
         flat = part.energies.reshape(-1)
         where = np.flatnonzero(flat)

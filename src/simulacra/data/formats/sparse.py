@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from ...errors import FileFormatError, ShapeError
 from ..geometry import Geometry
 from ..showers import VoxelShowers, refuse_voxel_number
-from .columns import Columns, append_rows, native, required_dataset
+from .columns import Append, Columns, append_rows, native, required_dataset
 from .contract import Content, Format, Rows
 from .dense import CHUNK_BYTES, energies_dtype
 
@@ -114,15 +114,15 @@ class Sparse(Format):
         )
         self.columns.create(file, first)
 
-    def append(self, file: h5py.File, part: VoxelShowers) -> None:
+    def append(self, file: h5py.File, part: VoxelShowers, add: Append = append_rows) -> None:
         flat = part.energies.reshape(-1)
         where = np.flatnonzero(flat)
         starts = np.arange(len(part) + 1, dtype=np.int64) * part.geometry.voxels
         bounds = np.searchsorted(where, starts)
-        append_rows(file["event_offsets"], len(file["voxel_energies"]) + bounds[1:])
-        append_rows(file["voxel_energies"], flat[where])
+        add(file["event_offsets"], len(file["voxel_energies"]) + bounds[1:])
+        add(file["voxel_energies"], flat[where])
         where -= np.repeat(starts[:-1], np.diff(bounds))
-        append_rows(file["voxel_index"], where.astype(file["voxel_index"].dtype))
+        add(file["voxel_index"], where.astype(file["voxel_index"].dtype))
         self.columns.append(file, part)
 
 

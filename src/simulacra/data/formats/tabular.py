@@ -11,7 +11,7 @@ from ...errors import FileFormatError, ShapeError
 from ..points import PointShowers
 from ..showers import VoxelShowers
 from .calochallenge import CaloChallenge
-from .columns import Columns, required_dataset
+from .columns import Append, Columns, append_rows, required_dataset
 from .contract import Content
 from .dense import energies_dtype, rows_per_chunk
 from .points import WrittenPoints, layer_numbers
@@ -41,7 +41,7 @@ class RootVoxels(CaloChallenge):
         kinds = {name: (array.dtype, 1) for name, array in self.columns.arrays(first).items()}
         file.declare(_TREE, {**kinds, "showers": (dtype, voxels)}, rows_per_chunk(voxels, dtype))
 
-    def append(self, file: TableWriter, part: VoxelShowers) -> None:
+    def append(self, file: TableWriter, part: VoxelShowers, add: Append = append_rows) -> None:
         file.extend(_TREE, {**self.columns.arrays(part), "showers": part.energies})
 
 
