@@ -68,9 +68,8 @@ class Copula(nn.Module):
         keys: NDArray[np.uint64],
     ) -> Self:
         """Learn the law from some showers, see the class for shapes."""
-        rows = slice(0, _FIT_FROM)
-        given = (a[rows] for a in (scores, boundary, c, weight))
-        self.empty.fit(*given, keys[rows])
+        x, boundary, c, weight = (a[:_FIT_FROM] for a in (scores, boundary, c, weight))
+        self.empty.fit(x, boundary, c, weight, keys[:_FIT_FROM])
         return self
 
     def whiten(
