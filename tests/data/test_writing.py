@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from simulacra.data import ToyShowers, chunks, open_showers, sink, toy_geometry, write_showers
+from simulacra.data import ToyShowers, chunks, open_showers, toy_geometry, write_showers
 from simulacra.data.formats import dense
 from simulacra.errors import OutputError, RangeError, ShapeError, UnknownNameError
 
