@@ -93,7 +93,8 @@ def families(
 ) -> None:
     """Train recipes within a budget on the same showers, judge them alike, write the table.
 
-    The table fills over several runs with --resume: other recipes, more seeds, another suite.
+    The table fills over several runs with --resume: other recipes, more seeds, another suite;
+    without a recipe it is written again from the rows that are there.
     """
     from ..errors import ConfigError, OutputError
     from ..evaluation.report import write_report
@@ -115,10 +116,14 @@ def families(
     entries = [Entry(given_recipe(name), seed) for seed in range(seeds) for name in recipes or []]
     trained = [find_model(name) for name in model or []]
     entries += [Entry(Surrogate.load(folder).config, 0, folder) for folder in trained]
-    if not entries:
-        raise ConfigError("bench families: expected a recipe or a --model, got none.")
+    held = rows_of(out)
+    if not entries and not (held and resume):
+        raise ConfigError(
+            "bench families: expected a recipe or a --model, got none; with --resume and rows in "
+            "--out their table is written again."
+        )
     require_writable(out)
-    if rows_of(out) and not resume:
+    if held and not resume:
         raise OutputError(f"{out}: holds the rows of a contest; add --resume to fill its table.")
     contest = Contest(out, data, reference, minutes, suite=suite, threads=threads)
     with ticker("contest") as tick:

@@ -164,6 +164,12 @@ _DATA_SETS: dict[str, tuple[str, tuple[Inputs, ...], tuple[int, int, int]]] = {
 }
 
 _FURTHER = (
+    QUICK.updated(
+        name="ranking",
+        label="quick verdict with the Frechet and the kernel physics distance: "
+        "not comparable with published numbers",
+        physics_distance=True,
+    ),
     *(
         CHALLENGE.updated(
             name=f"calochallenge-{key}",
