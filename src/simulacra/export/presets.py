@@ -28,8 +28,7 @@ class Preset:
 
 
 PRESETS = {
-    one.name: one
-    for one in (Preset("current", 18, 8, "1.14"), Preset("legacy", 16, 8, "1.11"))
+    one.name: one for one in (Preset("current", 18, 8, "1.14"), Preset("legacy", 16, 8, "1.11"))
 }
 """``current`` is what torch writes, for anything since 2023; ``legacy`` is for LCG 102 and alike."""
 

@@ -1,0 +1,63 @@
+"""The judge's word on a client's showers, with the trained model's own as the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Geometry, VoxelShowers
+from ..deploy import DeployedModel
+from ..evaluation import QUICK, evaluate
+from ..random import normal
+from .questions import Check, Client
+from .verify import table_between
+
+__all__ = ["judged"]
+
+Array = NDArray[Any]
+_EVENTS = 1000
+_CLIENTS_SEED, _MODELS_SEED = 61, 62
+_SIGMAS = 7.0
+"""Floor errors; 5 of about a hundred independent scores would come by chance once in 20,000 tries,
+and those of a thousand showers are not normal in their tails."""
+
+
+def judged(model: DeployedModel, client: Client, reference: Callable[[Array, int], Array]) -> Check:
+    """Compare 1000 showers of a client with 1000 others of the model, by the quick suite.
+
+    Classifiers are left out: with a thousand showers they see less than the histograms do.
+
+    Args:
+        model: the bundle.
+        client: that draws from it.
+        reference: the model's own showers, of conditions and a seed.
+    """
+    table = table_between(model, _EVENTS, _CLIENTS_SEED)
+    noise = normal(_CLIENTS_SEED, range(_EVENTS), model.noise_size)
+    where = Geometry.from_dict(dict(model.manifest.raw["geometry"]))
+    suite = QUICK.updated(classifiers=(), memorisation_limit=0, images=False, examples=0)
+    generated, truth = (
+        VoxelShowers(energies, table[:, 0], where)
+        for energies in (client.run(noise, table), reference(table, _MODELS_SEED))
+    )
+    scores = [
+        score
+        for score in evaluate(generated, truth, suite=suite).scores
+        if score.floor is not None and score.floor_error
+    ]
+    pulls = {score.label: _pull(score.value, score.floor, score.floor_error) for score in scores}
+    worst = max(pulls, key=lambda label: pulls[label])
+    found = (
+        f"{_EVENTS} showers, {len(pulls)} scores of the quick suite: the farthest from its floor is "
+        f"{worst} with {pulls[worst]:.1f} errors"
+    )
+    return Check("judged against the model", bool(pulls[worst] < _SIGMAS), found)
+
+
+def _pull(value: float, floor: float | None, error: float | None) -> float:
+    assert floor is not None
+    assert error
+    return float(np.nan_to_num((value - floor) / error, nan=np.inf))
