@@ -1,4 +1,4 @@
-"""The cylinder of cells that Par04 and its descendants know, and where its cells are in a shower."""
+"""The cylinder of cells that Par04 and its descendants know, and where its cells are in showers."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -202,14 +202,16 @@ def _onnx(opened: Opened, threads: int) -> Runner:
 
 def _torch(opened: Opened) -> Runner:
     """Split the vector as ``Par04TorchInference`` of Geant4 11.4.0 does, with its shift by one."""
-    module = torch.jit.load(io.BytesIO(opened.graph(_TORCH)))  # type: ignore[no-untyped-call]
+    try:
+        with quiet():
+            module = torch.jit.load(io.BytesIO(opened.graph(_TORCH)))  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        raise ArtifactError(f"{_TORCH}: torch cannot load it ({str(error)[:100]})") from None
 
     def run(vector: NDArray[Any], /) -> NDArray[Any]:
         size = len(vector) - 4
-        pieces: Iterator[NDArray[Any]] = iter(
-            (vector[:size], vector[size + 1 : size + 2], vector[size + 2 : size + 3])
-        )
-        given = [torch.from_numpy(piece.copy()) for piece in (*pieces, vector[size + 2 : size + 4])]
+        ends = ((0, size), (size + 1, size + 2), (size + 2, size + 3), (size + 2, size + 4))
+        given = [torch.from_numpy(vector[first:end].copy()) for first, end in ends]
         with torch.no_grad():
             out: NDArray[Any] = module(*given).contiguous().numpy()
         return out

@@ -1,7 +1,7 @@
 """One vector in, fractions of the energy out: how Par04 and DDML feed a "VAE", whatever it is.
 
-The vector is ``[noise, E / 1024000 MeV, theta / 90 degrees, 0, 1]``; its noise comes from the random
-numbers of Geant4, so that any generator whose noise is an input can take the place of a decoder.
+The vector is ``[noise, E / 1024000 MeV, theta / 90 degrees, 0, 1]``; its noise comes from Geant4's
+random numbers, so that any generator whose noise is an input can take the place of a decoder.
 What comes out are fractions of the incident energy, which the client multiplies by it. Energies
 beyond the model's range give the shower of the nearest energy, scaled, since both clients call a
 model outside of its range.
