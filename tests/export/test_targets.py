@@ -193,9 +193,7 @@ def test_impossible_energies_are_named(copy_of, signed, target, value, words):
     folder, output = copy_of(target), GRAPHS[target][1]
     node = helper.make_node("Where", ["odd", "value", "raw"], [output])
     odd = np.arange(60) == 7
-    _spoiled(
-        folder, target, lambda g: _behind(g, output, [node], odd=odd, value=np.float32(value))
-    )
+    _spoiled(folder, target, lambda g: _behind(g, output, [node], odd=odd, value=np.float32(value)))
     signed(folder)
     assert words in _clients(folder)[f"{PLAYERS[target]}: golden showers"]
 

@@ -1,4 +1,4 @@
-"""The smallest generators that have everything: angles, particles, a threshold, noise of their own."""
+"""The smallest generators that have everything: angles, particles, a threshold, noise."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Toy(GenerativeModel):
 
 
 class Showerlike(Toy):
-    """Voxels that depend on the energy, in no fixed share of it, and on an angle if there is one."""
+    """Voxels that depend on the energy, in no fixed share of it, and on the angle."""
 
     def draw(self, condition, noise):
         energy, turn = condition[:, :1], condition[:, 1:].sum(dim=1, keepdim=True)

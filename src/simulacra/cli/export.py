@@ -51,7 +51,7 @@ def export(
         Preset,
         typer.Option(
             "--preset",
-            help="current: ONNX Runtime 1.14 or later (opset 18); legacy: 1.11 or later (opset 16).",
+            help="current: ONNX Runtime from 1.14 on (opset 18); legacy: from 1.11 on (opset 16).",
         ),
     ] = Preset.current,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,

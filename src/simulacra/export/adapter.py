@@ -1,4 +1,4 @@
-"""Put a client's own inputs and outputs around a graph, with a few operators and no second conversion.
+"""Put a client's own inputs and outputs around a graph, without a second conversion.
 
 All operators here are the same in the versions 13 to 18.
 """

@@ -51,7 +51,7 @@ def judged(model: DeployedModel, client: Client, reference: Callable[[Array, int
     pulls = {score.label: _pull(score.value, score.floor, score.floor_error) for score in scores}
     worst = max(pulls, key=lambda label: pulls[label])
     found = (
-        f"{_EVENTS} showers, {len(pulls)} scores of the quick suite: the farthest from its floor is "
+        f"{_EVENTS} showers, {len(pulls)} scores of the quick suite: farthest from its floor is "
         f"{worst} with {pulls[worst]:.1f} errors"
     )
     return Check("judged against the model", bool(pulls[worst] < _SIGMAS), found)

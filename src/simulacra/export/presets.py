@@ -28,7 +28,8 @@ class Preset:
 
 
 PRESETS = {
-    one.name: one for one in (Preset("current", 18, 8, "1.14"), Preset("legacy", 16, 8, "1.11"))
+    "current": Preset("current", 18, 8, "1.14"),
+    "legacy": Preset("legacy", 16, 8, "1.11"),
 }
 """``current`` is what torch writes, for anything since 2023; ``legacy`` is for LCG 102 and alike."""
 

@@ -69,13 +69,13 @@ class Ddml:
 
 | file | where it goes |
 |---|---|
-| `plugin.cc.txt` | two lines for `src/MLModelActions.cc` of a DDML that has `EmbeddedPyInference`; build it again |
+| `plugin.cc.txt` | two lines for `src/MLModelActions.cc` of a DDML with its Python inference |
 | `steer_snippet.py` | into the steering file of ddsim |
 | `model_config.py` | in place of it, for a DDML with `ddml.model` |
 | `simulacra_inference.py`, `model.onnx` | stay here; needs numpy and onnxruntime |
 
 The region named in the snippet has to be in the detector's XML, and the detector to have as many
-layers as the mesh. Noise is a function of the ten normal numbers that Geant4's engine gives DDML."""
+layers as the mesh. Noise is a function of the ten normal numbers that Geant4's engine draws."""
 
     def parts(self, opened: Opened) -> Iterable[Part]:
         size = opened.model.noise_size
@@ -151,8 +151,8 @@ def _properties(text: str) -> dict[str, str]:
 def _module(size: int) -> str:
     return f'''"""Showers for DDML's EmbeddedPyInference, from model.onnx beside this file.
 
-DDML draws {_LATENT} normal numbers with Geant4's engine. They are the key of this generator's noise, so
-that the same seed gives the same shower in any order and any number of threads. A vector that
+DDML draws {_LATENT} normal numbers with Geant4's engine. They are the key of the noise, so that the
+same seed gives the same shower in any order and any number of threads. A vector that
 brings all of its noise is used as it is.
 """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Mapping
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import h5py
 import numpy as np
@@ -16,7 +15,6 @@ from ...errors import ArtifactError, ConfigError
 from ..adapter import Adapter
 from ..exported import Exported, Material
 from ..opening import float_inputs, session_of
-from ..questions import Client
 from .contract import Opened, Part, geometry_of, refuse_conditions
 
 __all__ = ["FastCaloSim"]
@@ -136,7 +134,7 @@ def _binning(where: Geometry) -> str:
         if isinstance(layer, Layer)
     )
     return f"""<Bins>
- <Particle pid="{where.pdg}" name={quoteattr(where.particle)} latentDim="{where.voxels}" symmetriseAlpha="false">
+ <Particle pid="{where.pdg}" latentDim="{where.voxels}" symmetriseAlpha="false">
   <Bin etaMin="0" etaMax="500" regionId="1" ganVersion="1">
 {layers}
   </Bin>
