@@ -31,7 +31,7 @@ PRESETS = {
     "current": Preset("current", 18, 8, "1.14"),
     "legacy": Preset("legacy", 16, 8, "1.11"),
 }
-"""``current`` is what torch writes, for anything since 2023; ``legacy`` is for LCG 102 and alike."""
+"""``current`` is what torch writes, for anything since 2023; ``legacy`` is for older releases."""
 
 
 def preset_named(name: str) -> Preset:
