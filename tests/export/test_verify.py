@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulacra.deploy import load
-from simulacra.export import verify_bundle
+from simulacra.export import judged, verify_bundle
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `export`")
 helper, numpy_helper = onnx.helper, onnx.numpy_helper
@@ -194,3 +194,23 @@ def test_a_changed_file_ends_the_questions(copied):
     found = _complaints(copied)
     assert list(found) == ["files"]
     assert "model.onnx: was changed" in found["files"]
+
+
+def test_the_judge_sees_energies_that_are_a_little_off(toy_bundle):
+    model = load(toy_bundle)
+
+    def reference(table, seed):
+        further = {"theta": table[:, 1], "pdg": table[:, 2]}
+        return model.sample(table[:, 0], further, seed=seed)
+
+    class Off:
+        rescales = False
+
+        def run(self, noise, condition):
+            return 1.2 * model.run(noise, condition)
+
+    good = judged(model, model, reference)
+    assert good.passed, good.found
+    bad = judged(model, Off(), reference)
+    assert not bad.passed
+    assert "farthest from its floor" in bad.found

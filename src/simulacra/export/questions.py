@@ -192,7 +192,7 @@ def _physics(subject: Subject, client: Client) -> tuple[str, str]:
     golden, many = subject.golden, subject.fresh
     inside = golden.condition[4:] if len(golden.condition) > 8 else golden.condition
     rows = (uniform(_SEED, range(many), 1)[:, 0] * len(inside)).astype(np.int64)
-    drawn = client.run(normal(_SEED, range(many), golden.noise.shape[1]), inside[rows])
+    drawn = client.run(normal(_SEED + 1, range(many), golden.noise.shape[1]), inside[rows])
     wrong = {
         "NaN or infinity": ~np.isfinite(drawn),
         "negative energies": drawn < 0,

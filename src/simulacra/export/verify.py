@@ -16,7 +16,7 @@ from ..errors import ArtifactError, SimulacraError
 from ..random import uniform
 from .golden import Tolerance, difference, read_golden
 from .questions import Check, Client, Subject, asked
-from .targets import TARGETS, Opened, Part, target_named
+from .targets import TARGETS, Opened, Part, Target, target_named
 
 __all__ = ["Reference", "client_of", "table_between", "verify_bundle"]
 
@@ -104,7 +104,7 @@ def table_between(model: DeployedModel, events: int, seed: int) -> Array:
     return np.column_stack(columns)
 
 
-def _player(model: DeployedModel, target: str) -> Any:
+def _player(model: DeployedModel, target: str) -> Target:
     own = model.manifest.target
     if own not in TARGETS:
         raise ArtifactError(

@@ -106,7 +106,7 @@ def _rings(where: Geometry) -> Iterable[tuple[int, dict[str, Array]]]:
         assert isinstance(layer, Layer)
         edges = np.array(layer.r_edges, np.float32)
         turn = np.linspace(-np.pi, np.pi, layer.n_alpha + 1)
-        columns = (
+        columns: tuple[Array, ...] = (
             np.tile(edges[:-1], layer.n_alpha),
             np.tile(np.diff(edges), layer.n_alpha),
             np.repeat(turn[:-1], layer.n_radius),

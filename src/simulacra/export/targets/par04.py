@@ -49,10 +49,10 @@ class Par04:
         example = latent, torch.zeros(1), torch.zeros(1), torch.zeros(2)
         content = io.BytesIO()
         with torch.no_grad(), quiet():
-            traced = torch.jit.trace(  # type: ignore[no-untyped-call]
+            traced = torch.jit.trace(
                 Fractions(material.graph, order).eval(), example, check_trace=False
             )
-            torch.jit.save(traced, content)  # type: ignore[no-untyped-call]
+            torch.jit.save(traced, content)
         macro = {
             _GRAPH: _macro(material.raw, mesh, size, 4, ("model.onnx", "ONNX")),
             _TORCH: _macro(material.raw, mesh, size, _WITH_ANGLE, ("model.pt", "TORCH")),
@@ -204,7 +204,7 @@ def _torch(opened: Opened) -> Runner:
     """Split the vector as ``Par04TorchInference`` of Geant4 11.4.0 does, with its shift by one."""
     try:
         with quiet():
-            module = torch.jit.load(io.BytesIO(opened.graph(_TORCH)))  # type: ignore[no-untyped-call]
+            module = torch.jit.load(io.BytesIO(opened.graph(_TORCH)))
     except RuntimeError as error:
         raise ArtifactError(f"{_TORCH}: torch cannot load it ({str(error)[:100]})") from None
 
