@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..data import Geometry, VoxelShowers
 from ..deploy import DeployedModel
+from ..errors import FileFormatError, RangeError, UnitError
 from ..evaluation import QUICK, evaluate
 from ..random import Stream, normal
 from .questions import Check, Client
@@ -18,6 +19,7 @@ from .verify import table_between
 __all__ = ["judged"]
 
 Array = NDArray[Any]
+_NAME = "judged against the model"
 _EVENTS = 1000
 _CONDITIONS_SEED, _NOISE_SEED, _MODELS_SEED = 61, 62, 63
 _SIGMAS = 7.0
@@ -43,18 +45,19 @@ def judged(model: DeployedModel, client: Client, reference: Callable[[Array, int
         VoxelShowers(energies, table[:, 0], where)
         for energies in (client.run(noise, table), reference(table, _MODELS_SEED))
     )
-    scores = [
-        score
-        for score in evaluate(generated, truth, suite=suite).scores
-        if score.floor is not None and score.floor_error
-    ]
+    try:
+        every = evaluate(generated, truth, suite=suite).scores
+    except (UnitError, RangeError, FileFormatError) as error:
+        of_the_model = str(error).startswith("reference")  # an untrained one, for instance
+        return Check(_NAME, of_the_model, f"the judge takes no such showers: {error}")
+    scores = [score for score in every if score.floor is not None and score.floor_error]
     pulls = {score.label: _pull(score.value, score.floor, score.floor_error) for score in scores}
     worst = max(pulls, key=lambda label: pulls[label])
     found = (
         f"{_EVENTS} showers, {len(pulls)} scores of the quick suite: farthest from its floor is "
         f"{worst} with {pulls[worst]:.1f} errors"
     )
-    return Check("judged against the model", bool(pulls[worst] < _SIGMAS), found)
+    return Check(_NAME, bool(pulls[worst] < _SIGMAS), found)
 
 
 def _pull(value: float, floor: float | None, error: float | None) -> float:
