@@ -98,7 +98,7 @@ setNbOfZCells {mesh.z}"""
     low, high = (value / 1000 for value in raw["conditions"][0]["trained"])
     return f"""# Showers of a simulacra model in Par04 of Geant4 11.4. Run it in its own folder.
 # Set your detector here: the model knows only the one that it was trained for, and its layers of
-# {mesh.depth:.10g} mm are the readout's, not the absorber's. As an example, that of electrons-copula:
+# {mesh.depth:.10g} mm are the readout's, not the absorber's. Here is that of electrons-copula:
 #/Par04/detector/setDetectorInnerRadius 80 cm
 #/Par04/detector/setDetectorLength 2 m
 #/Par04/detector/setNbOfLayers {mesh.z}
