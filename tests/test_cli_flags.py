@@ -23,7 +23,7 @@ FLAGS = {
         "--about --executor --geometry --independent --json --out --reference --seed --suite "
         "--threads --training --workers generated"
     ),
-    "export": "--json --out --target model",
+    "export": "--json --out --preset --target model",
     "merge": "out parts",
     "models": "--json",
     "sample": (
@@ -39,7 +39,7 @@ FLAGS = {
         "calorimeter"
     ),
     "train": "--data --device --geometry --leave-out --out --resume --seed --set --submit recipe",
-    "verify": "--json --model bundle",
+    "verify": "--json --model --target --trust bundle",
 }
 
 

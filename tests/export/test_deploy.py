@@ -76,7 +76,9 @@ def test_nonsense_is_refused_in_one_sentence(toy_bundle):
         model.sample(ENERGY, FURTHER, batch_size=0)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model_batch.onnx", "golden.npz", "README.md"])
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "model_batch.onnx", "golden.npz", "README.md", "weights.safetensors"]
+)
 def test_a_missing_file_is_named(copied, name):
     (copied / name).unlink()
     with pytest.raises(ArtifactError, match=f"{name}: missing"):

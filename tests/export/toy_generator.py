@@ -1,4 +1,4 @@
-"""The smallest generator that has everything: angles, particles, a threshold, noise of its own."""
+"""The smallest generators that have everything: angles, particles, a threshold, noise."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from simulacra.deploy import Condition
 from simulacra.export import Exported
 from simulacra.generative import GenerativeModel
 
+ENERGY = Condition("incident_energy", "MeV", (1000.0, 64000.0), (990.0, 64640.0))
+ANGLE = Condition("theta", "rad", (0.0, 0.5), (-0.005, 0.505))
 CONDITIONS = (
-    Condition("incident_energy", "MeV", (1000.0, 64000.0), (990.0, 64640.0)),
-    Condition("theta", "rad", (0.0, 0.5), (-0.005, 0.505)),
+    ENERGY,
+    ANGLE,
     Condition("pdg", "", (11.0, 22.0), (10.89, 22.11), (11.0, 22.0)),
 )
 
@@ -19,10 +21,10 @@ CONDITIONS = (
 class Toy(GenerativeModel):
     """Log-normal voxels, each of its own width, that shrink with the angle."""
 
-    def __init__(self):
+    def __init__(self, voxels=60):
         super().__init__()
-        self.noise_size = 60
-        self.register_buffer("width", torch.linspace(0.5, 1.5, 60))
+        self.noise_size = voxels
+        self.register_buffer("width", torch.linspace(0.5, 1.5, voxels))
 
     def loss(self, batch, draws):
         return batch.x[:, 0]
@@ -33,5 +35,19 @@ class Toy(GenerativeModel):
         return torch.where(voxels >= 1, voxels, 0.0)
 
 
+class Showerlike(Toy):
+    """Voxels that depend on the energy, in no fixed share of it, and on the angle."""
+
+    def draw(self, condition, noise):
+        energy, turn = condition[:, :1], condition[:, 1:].sum(dim=1, keepdim=True)
+        voxels = (0.5 * noise * self.width - turn).exp() * energy**0.9 / 20
+        return torch.where(voxels >= 1, voxels, 0.0)
+
+
 def exported(model=None, **provenance):
     return Exported("toy", model or Toy(), toy_geometry(), CONDITIONS, provenance)
+
+
+def simple(conditions=(ENERGY,), geometry=None, model=None, name="toy"):
+    where = geometry or toy_geometry()
+    return Exported(name, model or Showerlike(where.voxels), where, conditions, {})

@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .export import Target
+
 __all__ = ["EXAMPLE", "verify"]
 
 EXAMPLE = (
     "**Examples:** `simulacra verify photons-bundle` · "
-    "`simulacra verify photons-bundle --model photons`"
+    "`simulacra verify par04-bundle --target par04 --model electrons-copula`"
 )
 
 
@@ -26,6 +28,13 @@ def verify(
         str | None,
         typer.Option("--model", help="Compare with this model too: its folder or shipped name."),
     ] = None,
+    target: Annotated[
+        Target | None,
+        typer.Option("--target", help="Play this client; by default the bundle's own."),
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load TorchScript and changed modules: they run code.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
 ) -> int:
     """Run a bundle as a client does and compare; exit code 1 if something is wrong with it."""
@@ -33,7 +42,7 @@ def verify(
     from ..tasks.calorimeter.exporting import verify as verified
 
     surrogate = None if model is None else Surrogate.load(find_model(model))
-    checks = verified(bundle, model=surrogate)
+    checks = verified(bundle, model=surrogate, target=target or "", trust=trust)
     failed = sum(not check.passed for check in checks)
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=1))

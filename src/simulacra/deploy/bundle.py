@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = [
     "README",
     "SCHEMA",
     "SINGLE",
+    "WEIGHTS",
     "Condition",
     "Manifest",
     "digest_of",
@@ -36,16 +38,15 @@ KIND = "simulacra-bundle"
 
 MANIFEST, README, GOLDEN = "manifest.json", "README.md", "golden.npz"
 SINGLE, BATCH = "model.onnx", "model_batch.onnx"
+WEIGHTS = "weights.safetensors"
 
 _MIB = 2**20
-_LARGEST = {
-    MANIFEST: _MIB,
-    README: _MIB,
-    GOLDEN: 512 * _MIB,
-    SINGLE: 2047 * _MIB,
-    BATCH: 2047 * _MIB,
-}
-_CHECKED = (SINGLE, BATCH, GOLDEN, README)
+_LARGEST = {".npz": 512, ".onnx": 2047, ".pt": 2047, ".safetensors": 2047, ".h5": 64}
+"""MiB that a file of this kind can have; any other has one."""
+
+_CHECKED = (SINGLE, BATCH, GOLDEN, README, WEIGHTS)
+_MOST_FILES, _DEEPEST = 32, 4
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 _MOST_NUMBERS = 10**7  # noise or voxels of one shower
 
 
@@ -78,6 +79,7 @@ class Manifest:
         noise_size: columns of the input ``noise``, standard normal.
         voxels: columns of the output, energies in MeV.
         threshold: readout threshold in MeV; voxels are 0 or above it.
+        target: the program that the bundle was exported for.
         onnxruntime: the oldest version that reads the graphs.
         raw: the whole manifest as plain data.
     """
@@ -87,6 +89,7 @@ class Manifest:
     noise_size: int
     voxels: int
     threshold: float
+    target: str
     onnxruntime: str
     raw: Mapping[str, Any]
 
@@ -130,12 +133,7 @@ def read_manifest(folder: Path | str) -> Manifest:
         raise ArtifactError(
             f"{folder / MANIFEST}: does not describe a bundle ({reason}); export the model again."
         ) from None
-    if sorted(files) != sorted(_CHECKED):
-        strange = sorted(set(files) ^ set(_CHECKED))
-        raise ArtifactError(
-            f"{folder / MANIFEST}: expected digests of {', '.join(_CHECKED)} and of nothing else, "
-            f"found a difference in {', '.join(map(repr, strange))}; refused."
-        )
+    _refuse_strange_files(files, manifest.target, folder / MANIFEST)
     law = raw["noise"]["law"]
     if law != NOISE_LAW:
         raise ArtifactError(
@@ -169,15 +167,37 @@ def digest_of(raw: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def _refuse_strange_files(files: Iterable[str], target: str, path: Path) -> None:
+    """Refuse a list that lacks a file, or names one outside the folder or of another target."""
+    missing = set(_CHECKED) - set(files)
+    further = sorted(set(files) - set(_CHECKED))
+    strange = [name for name in further if not _belongs(name, target)]
+    if missing or strange or len(further) > _MOST_FILES:
+        found = ", ".join(map(repr, [*sorted(missing), *strange])) or f"{len(further)} more"
+        raise ArtifactError(
+            f"{path}: expected digests of {', '.join(_CHECKED)} and of files in the folder "
+            f"{target!r} alone, found a difference in {found}; refused."
+        )
+
+
+def _belongs(name: str, target: str) -> bool:
+    first, *rest = name.split("/")
+    plain = all(_NAME.fullmatch(part) for part in (first, *rest))
+    return plain and first == target and 0 < len(rest) < _DEEPEST
+
+
 def _bytes_of(folder: Path, name: str) -> bytes:
     path = folder / name
-    if path.is_symlink():
-        raise ArtifactError(
-            f"{path}: is a link; a bundle holds its files itself, nothing else is read."
-        )
+    above = path
+    while above != folder:
+        if above.is_symlink():
+            raise ArtifactError(
+                f"{above}: is a link; a bundle holds its files itself, nothing else is read."
+            )
+        above = above.parent
     if not path.is_file():
         raise ArtifactError(f"{path}: missing; the bundle is incomplete.")
-    size, most = path.stat().st_size, _LARGEST[name]
+    size, most = path.stat().st_size, _LARGEST.get(path.suffix, 1) * _MIB
     if size > most:
         raise ArtifactError(
             f"{path}: holds {size} bytes, expected at most {most}; this is no file of a bundle."
@@ -196,6 +216,7 @@ def _manifest(raw: Mapping[str, Any]) -> Manifest:
         noise_size=_size(raw["noise"]["size"]),
         voxels=_size(raw["output"]["voxels"]),
         threshold=_number(raw["output"]["threshold_mev"]),
+        target=str(raw["target"]),
         onnxruntime=str(raw["requires"]["onnxruntime"]),
         raw=raw,
     )

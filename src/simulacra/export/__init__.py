@@ -4,18 +4,27 @@ Assumes a generator of voxels whose noise is an argument; all it does between no
 becomes one graph.
 """
 
-from .bundle import Exported, write_bundle
+from .bundle import write_bundle
+from .exported import Exported
 from .family import refuse_unexportable
 from .golden import Golden, golden_of
 from .graph import DrawingGraph, onnx_graph, single_shower
-from .verify import Check, verify_bundle
+from .judging import judged
+from .presets import PRESETS
+from .questions import Check
+from .targets import TARGETS
+from .verify import client_of, verify_bundle
 
 __all__ = [
+    "PRESETS",
+    "TARGETS",
     "Check",
     "DrawingGraph",
     "Exported",
     "Golden",
+    "client_of",
     "golden_of",
+    "judged",
     "onnx_graph",
     "refuse_unexportable",
     "single_shower",

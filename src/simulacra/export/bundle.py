@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save
 
 from .. import __version__
 from ..data import Geometry
@@ -24,62 +25,55 @@ from ..deploy.bundle import (
     README,
     SCHEMA,
     SINGLE,
+    WEIGHTS,
     digest_of,
     read_manifest,
 )
 from ..deploy.runtime import DeployedModel
 from ..errors import OutputError, SimulacraError
 from ..execute import atomic_path, require_writable
-from ..generative import GenerativeModel
 from ..random import NOISE_LAW
+from .exported import Exported, Material
 from .family import refuse_unexportable
 from .golden import Difference, Golden, Tolerance, difference, golden_of, tolerance_of
-from .graph import IR, OPSET, DrawingGraph, onnx_graph, require_exporter, single_shower
+from .graph import DrawingGraph, onnx_graph, require_exporter, single_shower
+from .lowering import lowered
+from .presets import Preset, preset_named
 from .readme import readme
+from .targets import Target, target_named
 
-__all__ = ["Exported", "write_bundle"]
-
-_ONNXRUNTIME = "1.14"  # the first that reads operators 18 and files 8
-
-
-@dataclass(frozen=True, eq=False)
-class Exported:
-    """What becomes a bundle.
-
-    Args:
-        name: of the model.
-        model: the generator.
-        geometry: the detector of its voxels.
-        conditions: what a shower depends on, in the generator's order.
-        provenance: plain data that are handed on: ``training``, ``scores``, ``licence``, digest of
-            the model and so on.
-    """
-
-    name: str
-    model: GenerativeModel
-    geometry: Geometry
-    conditions: tuple[Condition, ...]
-    provenance: Mapping[str, Any]
+__all__ = ["write_bundle"]
 
 
 def write_bundle(
-    folder: Path | str, exported: Exported, *, stage: Callable[[str], None] | None = None
+    folder: Path | str,
+    exported: Exported,
+    *,
+    target: str = "python",
+    preset: str = "current",
+    stage: Callable[[str], None] | None = None,
 ) -> Manifest:
     """Convert, compare with torch, and write a folder that appears whole or not at all.
 
     Args:
         folder: its name; nothing must stand there.
         exported: what becomes a bundle.
+        target: the program that runs it, one of :data:`TARGETS`.
+        preset: versions of the graphs, one of :data:`PRESETS`.
         stage: called with a sentence when another stage begins.
 
     Raises:
-        ConfigError: if generators of this family do not become a graph.
+        ConfigError: if generators of this family do not become a graph, or the target cannot run
+            this one.
+        UnknownNameError: if there is no such target or preset.
         DependencyError: if onnx, onnxscript or onnxruntime are not installed.
         OutputError: if something stands under that name, or it cannot be written.
         SimulacraError: if the graph does not do what torch does.
     """
     folder, say = Path(folder), stage or (lambda _: None)
+    client, versions = target_named(target), preset_named(preset)
     refuse_unexportable(exported.model)
+    client.refuse(exported)
     require_exporter()
     if folder.exists() or folder.is_symlink():
         raise OutputError(f"{folder}: stands there already; remove it or choose another name.")
@@ -89,17 +83,21 @@ def write_bundle(
     golden, own = golden_of(graph, exported.model.noise_size)
     say("converting the generator to ONNX; minutes for many steps of a solver")
     inputs = (torch.from_numpy(golden.noise[:3]), torch.from_numpy(golden.condition[:3]))
-    batch = onnx_graph(graph, *inputs)
+    batch = lowered(onnx_graph(graph, *inputs), versions)
     tolerance = tolerance_of(own)
     files = {BATCH: batch, SINGLE: single_shower(batch), GOLDEN: golden.packed()}
-    raw = _raw(exported, golden, own, tolerance)
-    files[README] = readme(raw).encode()
+    files[WEIGHTS] = _weights(graph)
+    raw = {**_raw(exported, golden, own, tolerance), **_made_for(client, versions)}
+    say(f"writing the files of {client.name}")
+    files |= client.files(Material(exported, graph, files[SINGLE], batch, raw))
+    files[README] = readme(raw, client.how(raw)).encode()
     raw["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     raw["digest"] = digest_of(raw)
     say("comparing with torch, writing")
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         for name, content in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             (temporary / name).write_bytes(content)
         (temporary / MANIFEST).write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
         _refuse_another_result(temporary, golden, tolerance)
@@ -120,6 +118,18 @@ def _refuse_another_result(folder: Path, golden: Golden, tolerance: Tolerance) -
             )
 
 
+def _made_for(client: Target, preset: Preset) -> dict[str, Any]:
+    versions = {"onnxruntime": preset.onnxruntime, "opset": preset.opset, "ir": preset.ir}
+    return {"target": client.name, "requires": {"preset": preset.name, **versions}}
+
+
+def _weights(graph: DrawingGraph) -> bytes:
+    """Return parameters and preprocessing constants, as the graph uses them."""
+    state = graph.model.state_dict()
+    content: bytes = save({name: one.contiguous().clone() for name, one in state.items()})
+    return content
+
+
 def _raw(exported: Exported, golden: Golden, own: Difference, limit: Tolerance) -> dict[str, Any]:
     where = exported.geometry
     totals = golden.expected.sum(axis=1, dtype=np.float64) / golden.condition[:, 0]
@@ -127,8 +137,6 @@ def _raw(exported: Exported, golden: Golden, own: Difference, limit: Tolerance) 
         "kind": KIND,
         "schema": SCHEMA,
         "name": exported.name,
-        "target": "python",
-        "requires": {"onnxruntime": _ONNXRUNTIME, "opset": OPSET, "ir": IR},
         "noise": {
             "input": "noise",
             "law": NOISE_LAW,

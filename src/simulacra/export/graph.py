@@ -18,11 +18,20 @@ from ..errors import DependencyError, SimulacraError
 from ..generative import GenerativeModel
 from ..generative.model import Student
 from ..nets.cylindrical import CircularLinear
+from .presets import PRESETS
 
-__all__ = ["IR", "OPSET", "DrawingGraph", "onnx_graph", "require_exporter", "single_shower"]
+__all__ = [
+    "IR",
+    "OPSET",
+    "DrawingGraph",
+    "onnx_graph",
+    "quiet",
+    "require_exporter",
+    "single_shower",
+]
 
-OPSET, IR = 18, 8
-"""Versions of the operators and of the file, which onnxruntime reads from 1.14 on."""
+OPSET, IR = PRESETS["current"].opset, PRESETS["current"].ir
+"""Versions of the operators and of the file that torch is asked for."""
 
 _TORCH = 2, 13
 _JUST_BELOW = 0.999  # of the threshold: scaling rounds what lies on it
@@ -108,7 +117,7 @@ def onnx_graph(graph: DrawingGraph, noise: Tensor, condition: Tensor) -> bytes:
     """
     onnx = require_exporter()
     events = torch.export.Dim("events", min=1, max=_MOST_EVENTS)
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), quiet():
         program = torch.onnx.export(
             graph,
             (noise, condition),
@@ -188,7 +197,7 @@ def _refuse_surprises(content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the converter's progress and its own warnings from the user."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]

@@ -9,11 +9,12 @@ from typing import Any
 __all__ = ["readme"]
 
 
-def readme(raw: Mapping[str, Any]) -> str:
+def readme(raw: Mapping[str, Any], there: str) -> str:
     """Return the text of ``README.md``.
 
     Args:
         raw: the manifest.
+        there: how to run it in the program that it was exported for, Markdown.
     """
     name = _escaped(raw["name"])
     rows = "\n".join(
@@ -29,13 +30,14 @@ def readme(raw: Mapping[str, Any]) -> str:
         raw["output"]["voxels"],
         len(raw["conditions"]),
     )
+    target = f"## In {raw['target']}\n\n{there}\n\n" if there else ""
     example = f"{(energy[0] * energy[1]) ** 0.5:.4g}"
     return f"""# {name}: showers from an ONNX file
 
 Exported by simulacra {_escaped(raw["versions"]["simulacra"])}. `simulacra verify` of this folder
 checks it against the showers in `golden.npz`.
 
-## In Python, without torch
+{target}## In Python, without torch
 
 ```python
 from simulacra.deploy import load

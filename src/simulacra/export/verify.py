@@ -1,51 +1,43 @@
-"""Play a client of a bundle, and name what is wrong with it."""
+"""Play the clients of a bundle, and name what is wrong with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..deploy import graph_facts, load, verified_bytes
-from ..deploy.bundle import BATCH, GOLDEN, SINGLE, Condition
+from ..deploy import GraphFacts, graph_facts, load, verified_bytes
+from ..deploy.bundle import BATCH, GOLDEN, SINGLE
 from ..deploy.runtime import DeployedModel
 from ..errors import ArtifactError, SimulacraError
-from ..random import normal, uniform
-from .diagnosis import diagnosed
-from .golden import Golden, Tolerance, difference, read_golden
+from ..random import uniform
+from .golden import Tolerance, difference, read_golden
+from .questions import Check, Client, Subject, asked
+from .targets import TARGETS, Opened, Part, Target, target_named
 
-__all__ = ["Check", "Reference", "verify_bundle"]
+__all__ = ["Reference", "client_of", "table_between", "verify_bundle"]
 
 Array = NDArray[Any]
 Reference = Callable[[Array, int], Array]
 """Another program's showers: of conditions ``(events, conditions)`` and a seed, in MeV."""
 
 _SEED = 6
-_FRESH = 200
-_SIGMAS = 6.0
-_JUST_BELOW = 0.999
+_FRESH, _FRESH_IN_CLIENT = 200, 60
+_SINGLE_ROWS, _CLIENT_ROWS = 6, 12
+_CLIENTS_ROUNDING = 5e-7
+"""Relative: energies pass a client as fractions of another number, in float32."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One question to a bundle.
-
-    Args:
-        name: what was looked at.
-        passed: whether it is as it must be.
-        found: what was found, in one sentence.
-    """
-
-    name: str
-    passed: bool
-    found: str
-
-
-def verify_bundle(folder: Path | str, *, against: Reference | None = None) -> list[Check]:
+def verify_bundle(
+    folder: Path | str,
+    *,
+    target: str = "",
+    trust: bool = False,
+    against: Reference | None = None,
+) -> list[Check]:
     """Ask a bundle every question; a check that fails does not stop the others.
 
     What it cannot see: whether the showers are good physics. That is the judge's question to the
@@ -53,50 +45,101 @@ def verify_bundle(folder: Path | str, *, against: Reference | None = None) -> li
 
     Args:
         folder: the bundle.
+        target: the program that is played, by default the one that the bundle was exported for;
+            ``python`` asks the bundle itself only.
+        trust: whether files that can run code may be loaded (TorchScript).
         against: the trained model's own showers.
 
     Raises:
-        ArtifactError: if the folder is no bundle or its manifest cannot be believed.
+        ArtifactError: if the folder is no bundle, its manifest cannot be believed, or it was
+            exported for another target.
         DependencyError: if onnxruntime is not installed or too old.
+        UnknownNameError: if there is no such target.
     """
     model = load(folder)
-    checks = list(_files(model))
+    player = _player(model, target)
+    contents, checks = _files(model)
     if not all(check.passed for check in checks):
         return checks
     try:
-        golden = _golden(model)
-        for check in _CHECKS:
-            checks.append(check(model, golden))
+        checks.append(_signature(model))
+        checks += _core(model)
         if against is not None:
             checks.append(_against(model, against))
-    except ArtifactError as error:
-        checks.append(Check("graphs run", False, str(error)))
-    except Exception as error:  # whatever onnxruntime raises when a graph does not fit its inputs
-        if isinstance(error, SimulacraError) or type(error).__module__.partition(".")[0] not in {
-            "onnxruntime"
-        }:
-            raise
-        checks.append(Check("graphs run", False, " ".join(str(error).split())[:200]))
+    except Exception as error:
+        checks.append(_stopped("graphs run", error))
+    for part in player.parts(Opened(model, contents, trust)):
+        checks += _played(model, part)
     return checks
 
 
-def _files(model: DeployedModel) -> Iterator[Check]:
+def client_of(folder: Path | str, *, target: str = "") -> Client:
+    """Return the first client of a bundle's target; for ``python`` the bundle itself.
+
+    Args:
+        folder: the bundle.
+        target: by default that of the bundle.
+
+    Raises:
+        ArtifactError: if the bundle cannot be believed or its client could not run it.
+    """
+    model = load(folder)
+    contents = {name: verified_bytes(folder, model.manifest, name) for name in _names(model)}
+    for part in _player(model, target).parts(Opened(model, contents)):
+        if part.start is not None:
+            return part.start(1)
+    return _Core(model, model.run)
+
+
+def table_between(model: DeployedModel, events: int, seed: int) -> Array:
+    """Return conditions anywhere in the trained ranges, ``(events, conditions)``, float32."""
+    columns = []
+    share = uniform(seed, range(events), len(model.conditions))
+    for place, one in enumerate(model.conditions):
+        low, high = one.trained
+        column = low + (high - low) * share[:, place].astype(np.float64)
+        if one.values:
+            column = np.asarray(one.values)[(share[:, place] * len(one.values)).astype(np.int64)]
+        columns.append(column.astype(np.float32))
+    return np.column_stack(columns)
+
+
+def _player(model: DeployedModel, target: str) -> Target:
+    own = model.manifest.target
+    if own not in TARGETS:
+        raise ArtifactError(
+            f"{model.folder}: was exported for {own!r}, which this version does not know; expected "
+            f"one of {', '.join(TARGETS)}. Install a newer simulacra."
+        )
+    chosen = target_named(target or own)
+    if chosen.name not in (own, "python"):
+        raise ArtifactError(
+            f"{model.folder}: was exported for {own} and holds no files for {chosen.name}; export "
+            f"the model with --target {chosen.name}."
+        )
+    return chosen
+
+
+def _names(model: DeployedModel) -> list[str]:
+    return list(model.manifest.raw["files"])
+
+
+def _files(model: DeployedModel) -> tuple[dict[str, bytes], list[Check]]:
     """Every file is there and unchanged; graphs are single files that draw nothing themselves."""
     wrong, contents = [], {}
-    for name in model.manifest.raw["files"]:
+    for name in _names(model):
         try:
             contents[name] = verified_bytes(model.folder, model.manifest, name)
         except ArtifactError as error:
             wrong.append(str(error))
-    yield Check("files", not wrong, " ".join(wrong) or "all there, none changed")
-    for name in (SINGLE, BATCH):
-        if name in contents:
-            yield _graph(model, name, contents[name])
+    checks = [Check("files", not wrong, " ".join(wrong) or "all there, none changed")]
+    graphs = [name for name in contents if name.endswith(".onnx")]
+    return contents, checks + [_graph(model, name, contents[name]) for name in graphs]
 
 
 def _graph(model: DeployedModel, name: str, content: bytes) -> Check:
     try:
-        facts = graph_facts(content)
+        facts: GraphFacts = graph_facts(content)
     except ArtifactError as error:
         return Check(name, False, str(error))
     wants = model.manifest.raw["requires"]
@@ -115,16 +158,7 @@ def _graph(model: DeployedModel, name: str, content: bytes) -> Check:
     return Check(name, not found, found or f"single file, opset {wants['opset']}, IR {facts.ir}")
 
 
-def _golden(model: DeployedModel) -> Golden:
-    content = verified_bytes(model.folder, model.manifest, GOLDEN)
-    return read_golden(content, (model.noise_size, len(model.conditions), model.voxels))
-
-
-def _tolerance(model: DeployedModel) -> Tolerance:
-    return Tolerance(**model.manifest.raw["golden"]["tolerance"])
-
-
-def _signature(model: DeployedModel, _: Golden) -> Check:
+def _signature(model: DeployedModel) -> Check:
     """Inputs and outputs are what the manifest says, in both graphs."""
     wrong = []
     for name in (SINGLE, BATCH):
@@ -146,149 +180,85 @@ def _signature(model: DeployedModel, _: Golden) -> Check:
     return Check("inputs and outputs", not wrong, "; ".join(wrong) or "names, shapes, float32")
 
 
-def _golden_batch(model: DeployedModel, golden: Golden) -> Check:
-    return _compared("golden showers, batch", model, golden, slice(None), model.run)
+class _Core:
+    """The bundle without a client around it."""
+
+    rescales = False
+
+    def __init__(self, model: DeployedModel, run: Callable[[Array, Array], Array]) -> None:
+        self._model, self._run = model, run
+
+    def run(self, noise: Array, condition: Array, /) -> Array:
+        """Return energies in MeV, ``(events, voxels)``."""
+        return self._run(noise, condition)
 
 
-def _golden_single(model: DeployedModel, golden: Golden) -> Check:
-    def one_by_one(noise: Array, condition: Array) -> Array:
+def _core(model: DeployedModel) -> Iterator[Check]:
+    """Ask the graph of many showers everything, and that of one shower for the golden ones."""
+
+    def whole(threads: int) -> Client:
+        content = verified_bytes(model.folder, model.manifest, BATCH)
+        session = model.open(content, BATCH, threads=threads)
+        return _Core(model, lambda n, c: session.run(None, {"noise": n, "condition": c})[0])
+
+    def single(noise: Array, condition: Array) -> Array:
         rows = range(len(noise))
         return np.concatenate([model.run(noise[i : i + 1], condition[i : i + 1]) for i in rows])
 
-    return _compared("golden showers, one by one", model, golden, slice(0, 6), one_by_one)
+    golden = _golden(model)
+    told, tolerance = model.manifest, _tolerance(model)
+    yield from asked(Subject("", whole, told, golden, tolerance, len(golden.noise), _FRESH))
+    one = _Core(model, single)
+    few = Subject("one by one: ", lambda _: one, told, golden, tolerance, _SINGLE_ROWS, 0)
+    yield from asked(few, only=("golden showers",))
 
 
-def _compared(
-    name: str,
-    model: DeployedModel,
-    golden: Golden,
-    rows: slice,
-    run: Callable[[Array, Array], Array],
-) -> Check:
-    expected, condition = golden.expected[rows], golden.condition[rows]
-    found = run(golden.noise[rows], condition)
-    told = difference(found, expected)
-    if _tolerance(model).allows(told):
-        return Check(name, True, str(told))
-    reason = diagnosed(found, expected, condition, model.manifest)
-    return Check(name, False, f"{reason} ({told})")
+def _played(model: DeployedModel, part: Part) -> list[Check]:
+    """Ask a client of the bundle's target."""
+    if part.start is None:
+        return [Check(f"{part.name}: not looked at", True, part.unlooked)]
+    golden = _golden(model)
+    rows = min(_CLIENT_ROWS, len(golden.noise))
+    tolerance = _widened(_tolerance(model))
+    subject = Subject(
+        f"{part.name}: ", part.start, model.manifest, golden, tolerance, rows, _FRESH_IN_CLIENT
+    )
+    checks: list[Check] = []
+    try:
+        checks += asked(subject)
+    except Exception as error:
+        checks.append(_stopped(f"{part.name}: runs", error))
+    return checks
 
 
-def _noise(model: DeployedModel, golden: Golden) -> Check:
-    """Equal noise gives equal showers, in two sessions; other noise gives others."""
-    name = "noise"
-    condition, noise = golden.condition[:4], golden.noise[:4]
-    content = verified_bytes(model.folder, model.manifest, BATCH)
-    feeds = {"noise": noise, "condition": condition}
-    one, two = (model.open(content, BATCH).run(None, feeds)[0] for _ in range(2))
-    if not np.array_equal(one, two, equal_nan=True):
-        return Check(name, False, "equal noise gives different showers: noise is drawn inside")
-    other = model.run(np.ascontiguousarray(noise[::-1]), condition)
-    if np.array_equal(one, other):
-        return Check(name, False, "different noise gives equal showers: the input is not used")
-    return Check(name, True, "equal noise, equal showers in two sessions; other noise, others")
+def _stopped(name: str, error: Exception) -> Check:
+    """Report what ended the questions, if it is the bundle's fault."""
+    ours = isinstance(error, ArtifactError)
+    module = type(error).__module__.partition(".")[0]
+    if not ours and (isinstance(error, SimulacraError) or module != "onnxruntime"):
+        raise error
+    return Check(name, False, str(error) if ours else " ".join(str(error).split())[:200])
 
 
-def _threads(model: DeployedModel, golden: Golden) -> Check:
-    """Threads and batch sizes change rounding at most."""
-    content = verified_bytes(model.folder, model.manifest, BATCH)
-    feeds = {"noise": golden.noise, "condition": golden.condition}
-    one = model.open(content, BATCH, threads=1).run(None, feeds)[0]
-    two = model.open(content, BATCH, threads=2).run(None, feeds)[0]
-    cuts = [slice(i, i + 3) for i in range(0, len(one), 3)]
-    parts = np.concatenate([model.run(golden.noise[c], golden.condition[c]) for c in cuts])
-    for what, found in (("two threads", two), ("batches of three", parts)):
-        told = difference(found, one)
-        if not _tolerance(model).allows(told):
-            return Check("threads and batches", False, f"{what} change showers: {told}")
-    same = "the same bits" if np.array_equal(one, two) else "equal to rounding"
-    return Check("threads and batches", True, f"1 and 2 threads: {same}; batches: to rounding")
+def _golden(model: DeployedModel) -> Any:
+    content = verified_bytes(model.folder, model.manifest, GOLDEN)
+    return read_golden(content, (model.noise_size, len(model.conditions), model.voxels))
 
 
-def _ends(model: DeployedModel, golden: Golden) -> Check:
-    """At the ends of the ranges the graph answers; beyond, as it does at the end."""
-    name = "ends of the ranges"
-    noise, middle = golden.noise[:2], golden.condition[-1:].repeat(2, axis=0)
-    for place, one in enumerate(model.conditions):
-        if one.values:
-            continue
-        ends, beyond = _at(middle, place, one.accepted), _at(middle, place, _beyond(one))
-        same = noise[:1].repeat(2, axis=0)
-        at, out = model.run(same, ends), model.run(same, beyond)
-        if not (np.isfinite(at).all() and np.isfinite(out).all()):
-            return Check(name, False, f"{one.name}: NaN or infinity at or beyond the ends")
-        if not _tolerance(model).allows(difference(out, at)):
-            return Check(name, False, f"{one.name}: is not clamped beyond its range")
-        inner = _at(middle, place, _inner(one))
-        if one.accepted[0] < one.accepted[1]:
-            near = model.run(same, inner)
-            for side, end in enumerate(("low", "high")):
-                if np.array_equal(near[side], at[side]) and at[side].any():
-                    return Check(
-                        name,
-                        False,
-                        f"{one.name}: the graph does not change between {inner[side, place]:g} and "
-                        f"the {end} end {ends[side, place]:g}: its range is clipped to less than "
-                        "the manifest says",
-                    )
-    return Check(name, True, "finite at the ends, clamped beyond, not clipped before")
+def _tolerance(model: DeployedModel) -> Tolerance:
+    return Tolerance(**model.manifest.raw["golden"]["tolerance"])
 
 
-def _beyond(one: Condition) -> tuple[float, float]:
-    low, high = one.accepted
-    return (low / 10, high * 10) if low > 0 else (low - 10 * (high - low), high + 10 * (high - low))
-
-
-def _inner(one: Condition) -> tuple[float, float]:
-    low, high = one.accepted
-    return low + 0.005 * (high - low), high - 0.005 * (high - low)
-
-
-def _at(table: Array, place: int, values: tuple[float, float]) -> Array:
-    out = table.copy()
-    out[:, place] = values
-    return out
-
-
-def _physics(model: DeployedModel, golden: Golden) -> Check:
-    """Fresh showers are finite, not negative, beyond the threshold, and deposit as golden ones."""
-    name = "energies"
-    inside = golden.condition[4:] if len(golden.condition) > 8 else golden.condition
-    rows = (uniform(_SEED, range(_FRESH), 1)[:, 0] * len(inside)).astype(np.int64)
-    noise = normal(_SEED, range(_FRESH), model.noise_size)
-    drawn = model.run(noise, inside[rows])
-    wrong = {
-        "NaN or infinity": ~np.isfinite(drawn),
-        "negative energies": drawn < 0,
-        "energies below the threshold": (drawn > 0)
-        & (drawn < _JUST_BELOW * model.manifest.threshold),
-    }
-    for what, where in wrong.items():
-        if where.any():
-            return Check(name, False, f"{what} in {int(where.any(axis=1).sum())} of {_FRESH}")
-    fresh = drawn.sum(axis=1, dtype=np.float64) / inside[rows, 0]
-    known = golden.expected[-len(inside) :].sum(axis=1, dtype=np.float64) / inside[:, 0]
-    error = np.hypot(fresh.std() / len(fresh) ** 0.5, known.std() / len(known) ** 0.5)
-    pull = abs(fresh.mean() - known.mean()) / max(error, 1e-6)
-    found = f"deposited over incident energy {fresh.mean():.3f}, golden {known.mean():.3f}"
-    return Check(name, bool(pull < _SIGMAS), f"{_FRESH} fresh showers: {found}")
+def _widened(own: Tolerance) -> Tolerance:
+    """Return what is rounding behind a client's own units."""
+    tail = max(own.tail, 20 * _CLIENTS_ROUNDING)
+    return Tolerance(min(own.median + _CLIENTS_ROUNDING, 1e-5), tail, own.crossed)
 
 
 def _against(model: DeployedModel, reference: Reference) -> Check:
     """The same seed gives the showers of the trained model."""
-    columns = []
-    share = uniform(_SEED, range(64), len(model.conditions))
-    for place, one in enumerate(model.conditions):
-        low, high = one.trained
-        column = low + (high - low) * share[:, place].astype(np.float64)
-        if one.values:
-            column = np.asarray(one.values)[(share[:, place] * len(one.values)).astype(np.int64)]
-        columns.append(column.astype(np.float32))
-    table = np.column_stack(columns)
+    table = table_between(model, 64, _SEED)
     further = {one.name: table[:, i] for i, one in enumerate(model.conditions) if i}
     found = model.sample(table[:, 0], further, seed=_SEED)
     told = difference(found, reference(table, _SEED))
     return Check("the trained model", _tolerance(model).allows(told), f"64 showers: {told}")
-
-
-_CHECKS = (_signature, _golden_batch, _golden_single, _noise, _threads, _ends, _physics)

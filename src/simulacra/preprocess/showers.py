@@ -285,7 +285,8 @@ class _Layers:
         else:
             place = torch.stack([part.argmax(dim=1) for part in x.split(self.sizes, 1)], dim=1)
         mark = torch.zeros_like(x, dtype=torch.bool)
-        return mark.scatter(1, place + self.start, value=True)
+        yes = torch.ones_like(place, dtype=torch.bool)  # a tensor: TorchScript knows no bool number
+        return mark.scatter(1, place + self.start, yes)
 
     def spread(self, x: Tensor) -> Tensor:
         """Give each voxel its layer's number, ``(events, voxels)``."""

@@ -28,6 +28,10 @@ FAMILIES = {
     "layerwise": {"layer": ONE_STEP},
     "independent": {},
 }
+WHOLE = {
+    "calogan": {"noise": 5, "channels": 2, "width": 12},
+    "likeness_gan": {"noise": 3, "channels": 6, "factors": (2, 2)},
+}
 
 
 def _trained(showers, **shape):
@@ -102,11 +106,31 @@ def test_a_family_that_is_no_graph_says_why(toy_showers, tmp_path, monkeypatch, 
     assert not (tmp_path / "bundle").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_other_family_becomes_a_graph(family, toy_showers, tmp_path):
-    surrogate = _trained(toy_showers, family=family, **FAMILIES[family])
+def _refuse_faults(surrogate, tmp_path):
     surrogate.save(tmp_path / "model")
     export(surrogate, tmp_path / "bundle")
     failed = [check for check in verify(tmp_path / "bundle", model=surrogate) if not check.passed]
     assert failed == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_other_family_becomes_a_graph(family, toy_showers, tmp_path):
+    _refuse_faults(_trained(toy_showers, family=family, **FAMILIES[family]), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", WHOLE)
+def test_generators_of_whole_showers_become_graphs(family, toy_showers, tmp_path):
+    config = TINY.updated(model={"family": family, **WHOLE[family]})
+    _refuse_faults(Surrogate(config).fit(toy_showers, seed=3), tmp_path)
+
+
+@pytest.mark.slow
+def test_the_student_of_a_slow_flow_becomes_a_graph(toy_showers, tmp_path):
+    teacher = _trained(toy_showers, family="autoregressive_flow", steps=1, bins=4)
+    folder = teacher.save(tmp_path / "teacher")
+    shape = {"family": "inverse_autoregressive_flow", "steps": 1, "bins": 4}
+    model = {**teacher.config.model.to_dict(), "shape": shape}
+    config = teacher.config.updated(model=model, teacher=str(folder))
+    _refuse_faults(Surrogate(config).fit(toy_showers, seed=3), tmp_path)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...conditions import accepted_range
-from ...deploy import Condition, Manifest, read_manifest
+from ...deploy import Condition, Manifest, load, read_manifest
 from ...errors import ArtifactError
-from ...export import Check, Exported, verify_bundle, write_bundle
+from ...export import Check, Exported, client_of, judged, verify_bundle, write_bundle
 from .surrogate import Surrogate
 
 __all__ = ["export", "verify"]
@@ -21,17 +21,26 @@ _UNITS = {"incident_energy": "MeV", "theta": "rad", "phi": "rad", "x": "mm", "y"
 
 
 def export(
-    surrogate: Surrogate, folder: Path | str, *, stage: Callable[[str], None] | None = None
+    surrogate: Surrogate,
+    folder: Path | str,
+    *,
+    target: str = "python",
+    preset: str = "current",
+    stage: Callable[[str], None] | None = None,
 ) -> Manifest:
     """Write a surrogate as a bundle that runs without torch.
 
     Args:
         surrogate: a trained one.
         folder: the bundle; nothing must stand there.
+        target: the program that runs it, see :data:`~simulacra.export.TARGETS`.
+        preset: versions of the graphs, see :data:`~simulacra.export.PRESETS`.
         stage: called with a sentence when another stage begins.
 
     Raises:
-        ConfigError: if generators of this family do not become a graph.
+        ConfigError: if generators of this family do not become a graph, or the target cannot run
+            this one.
+        UnknownNameError: if there is no such target or preset.
         DependencyError: if onnx, onnxscript or onnxruntime are not installed.
         OutputError: if something stands under that name, or it cannot be written.
         SimulacraError: if the graph does not do what torch does.
@@ -41,9 +50,11 @@ def export(
         name: manifest[name] for name in ("summary", "licence", "scores") if name in manifest
     }
     training = {name: manifest["training"][name] for name in ("file", "sha256", "events")}
+    told = manifest["training"].get("provenance", {})
     provenance = {
         **handed_on,
         "training": training,
+        "sampling_fraction": told.get("sampling_fraction"),
         "particle": manifest["validity"]["particle"],
         "model": {"digest": manifest.get("digest", "not saved"), "config": manifest["config"]},
     }
@@ -54,22 +65,29 @@ def export(
         conditions=_conditions(surrogate),
         provenance=provenance,
     )
-    return write_bundle(folder, exported, stage=stage)
+    return write_bundle(folder, exported, target=target, preset=preset, stage=stage)
 
 
-def verify(folder: Path | str, *, model: Surrogate | None = None) -> list[Check]:
+def verify(
+    folder: Path | str, *, model: Surrogate | None = None, target: str = "", trust: bool = False
+) -> list[Check]:
     """Ask a bundle every question, with its model also whether it draws the same showers.
 
     Args:
         folder: the bundle.
-        model: the surrogate that it was exported from.
+        model: the surrogate that it was exported from; 1000 showers of the client are then
+            compared with 1000 of it by the judge's quick suite.
+        target: the program that is played, by default that of the bundle.
+        trust: whether files that can run code may be loaded (TorchScript).
 
     Raises:
-        ArtifactError: if the folder is no bundle, cannot be believed or is that of another model.
+        ArtifactError: if the folder is no bundle, cannot be believed, or is that of another model
+            or target.
         DependencyError: if onnxruntime is not installed or too old.
+        UnknownNameError: if there is no such target.
     """
     if model is None:
-        return verify_bundle(folder)
+        return verify_bundle(folder, target=target, trust=trust)
     raw = read_manifest(folder).raw
     told, own = raw.get("model", {}).get("digest"), model.manifest.get("digest", "not saved")
     if told != own:
@@ -85,7 +103,10 @@ def verify(folder: Path | str, *, model: Surrogate | None = None) -> list[Check]
         drawn = model.sample(table[:, 0], further, seed=seed).energies
         return np.where(drawn < 0.999 * model.geometry.threshold, np.float32(0), drawn)
 
-    return verify_bundle(folder, against=reference)
+    checks = verify_bundle(folder, target=target, trust=trust, against=reference)
+    if all(check.passed for check in checks):
+        checks.append(judged(load(folder), client_of(folder, target=target), reference))
+    return checks
 
 
 def _conditions(surrogate: Surrogate) -> tuple[Condition, ...]:
