@@ -142,8 +142,8 @@ def photons_fast() -> SurrogateConfig:
     """Photons in one step of a small network, learned from showers of the coupling flow."""
     part = {"family": "mean_flow", "lesson": "end"}
     base = photons_with("photons-fast", part)
-    model = base.model.updated(channels=96, blocks=4, width=160)
-    training = base.training.updated(epochs=25)
+    model = base.model.updated(energy=part, channels=96, blocks=4, width=160)
+    training = base.training.updated(epochs=20)
     return base.updated(
         model=model.to_dict(),
         training=training.to_dict(),
