@@ -16,7 +16,15 @@ from ..batch import Batch, Draws
 from ..config import Config
 from ..errors import ConfigError
 from ..nets import ConditionalGaussian
-from ..preprocess import IncidentParticle, ShowerScores, Standardize
+from ..preprocess import (
+    AimedScores,
+    CellPlaces,
+    IncidentParticle,
+    LayerScores,
+    ScoresByLayer,
+    ShowerScores,
+    Standardize,
+)
 from ..random import Stream
 from .copula import Copula, layer_noise, shower_keys
 from .families import FamilyConfig, build_family
@@ -39,6 +47,7 @@ class ShowerLayout:
         cells: ``(cells along x, cells along y)`` of each layer, in the flat order of the voxels;
             empty for rings.
         particles: numbers of the Particle Data Group that the condition ``pdg`` can have.
+        places: where the cells are, for each layer of rectangular cells; empty if that is unknown.
     """
 
     rings: tuple[tuple[int, int], ...]
@@ -46,6 +55,7 @@ class ShowerLayout:
     conditions: tuple[str, ...] = ("incident_energy",)
     cells: tuple[tuple[int, int], ...] = ()
     particles: tuple[int, ...] = ()
+    places: tuple[CellPlaces, ...] = ()
 
     @property
     def images(self) -> tuple[tuple[int, int], ...]:
@@ -70,6 +80,11 @@ class CascadeConfig(Config):
         equivariant: showers look the same from every sector (a particle along the axis); False
             where an angle, a position or the detector singles out a direction, and for rectangular
             cells.
+        scores_at: what the scores of voxels are taken at: the ``incident`` energy
+            (:class:`~simulacra.preprocess.ShowerScores`), that of their ``layer``
+            (:class:`~simulacra.preprocess.LayerScores`), or, for rectangular cells, that and what
+            each should hold around the particle's ``axis``
+            (:class:`~simulacra.preprocess.AimedScores`).
         mirror: they look the same in a mirror, too: training showers are reflected at random.
         copula: correlations of pairs of voxels are taken out in closed form
             (:class:`~simulacra.generative.Copula`): ``symmetric`` for any family, ``by_layer``
@@ -88,6 +103,7 @@ class CascadeConfig(Config):
     """
 
     equivariant: bool = True
+    scores_at: Literal["incident", "layer", "axis"] = "incident"
     mirror: bool = False
     copula: Literal["none", "symmetric", "by_layer"] = "none"
     slab: int = Field(default=0, ge=0)
@@ -100,6 +116,16 @@ class CascadeConfig(Config):
     shape_weight: float = Field(default=4.0, gt=0)
     shape: FamilyConfig = FlowMatchingConfig(steps=5)
     energy: FamilyConfig = FlowMatchingConfig(steps=6)
+
+    @model_validator(mode="after")
+    def _scores_fit(self) -> Self:
+        if self.scores_at == "axis" and self.equivariant:
+            raise ValueError(
+                "scores_at=axis is for particles from anywhere: expected equivariant=false"
+            )
+        if self.scores_at != "incident" and self.copula != "none":
+            raise ValueError("a copula is of scores_at=incident: expected that, or copula=none")
+        return self
 
     @model_validator(mode="after")
     def _symmetries_hold(self) -> Self:
@@ -146,7 +172,8 @@ class ShowerCascade(Student, GenerativeModel):
         self._teacher: list[ShowerCascade] = []
         self.shape_weight = config.shape_weight
         sizes = [(columns, rows) for rows, columns in layout.images]
-        self.scores = ShowerScores(sizes, layout.threshold, by_ring=config.equivariant)
+        self.scores = _scores(config, layout)
+        given = conditions + layers + _further(self.scores)
         self.scale = Standardize(conditions)
         plain = VectorKit(layers, conditions, config.energy_width, config.energy_blocks)
         self.copula = (
@@ -160,7 +187,7 @@ class ShowerCascade(Student, GenerativeModel):
         self.mirror = config.mirror
         self.register_buffer("reflected", _reflected(sizes), persistent=False)
         self.energy = build_family(config.energy, plain)
-        self.shape = build_family(config.shape, _kit(config, layout, conditions + layers))
+        self.shape = build_family(config.shape, _kit(config, layout, given))
         self.noise_size = self.energy.noise_size + self.shape.noise_size
 
     def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
@@ -168,7 +195,7 @@ class ShowerCascade(Student, GenerativeModel):
             return self
         self.scale.fit(self.incident(condition), condition[:, 0].log(), weight)
         noise = draws.normal(self.layers, Stream.EMPTY_VOXELS)
-        self.scores.fit(x, condition[:, 0], noise, weight)
+        self.scores.fit(x, self._at(condition), noise, weight)
         if self.copula is not None and self.energy_copula is not None:
             voxels, boundary, given, keys = self._for_copula(x, condition)
             self.energy_copula.fit(given[:, -self.layers :], self._scaled(condition), weight)
@@ -219,7 +246,7 @@ class ShowerCascade(Student, GenerativeModel):
             learns = any(True for _ in self.shape.parameters())
             z = self.copula.whiten(scores, boundary, given, keys) if learns else scores
             return torch.cat([given[:, -self.layers :], z], dim=1)
-        voxels = self.scores.encode_voxels(x, condition[:, 0])
+        voxels = self.scores.encode_voxels(x, self._at(condition))
         return torch.cat([self.scores.layer_energies(x), voxels], dim=1)
 
     def pairs(self, condition: Tensor, draws: Draws) -> Tensor:
@@ -258,7 +285,8 @@ class ShowerCascade(Student, GenerativeModel):
         first, second, layers, voxels = batch.x.split(sizes, dim=1)
         condition = self._scaled(batch.condition)
         energy = self._layers_from(self.energy.draw(condition, first), condition).float()
-        shape = self.shape.draw(torch.cat([condition, layers], dim=1), second).float()
+        given = self._given(batch.condition, condition, layers)
+        shape = self.shape.draw(given, second).float()
         by_layer: Tensor = (energy - layers).square().mean(dim=1)
         by_voxel: Tensor = (shape - voxels).square().mean(dim=1)
         return by_layer + self.shape_weight * by_voxel
@@ -268,7 +296,7 @@ class ShowerCascade(Student, GenerativeModel):
             return self.miss(batch)
         layers, voxels = batch.x.split([self.layers, self.layout.voxels], dim=1)
         if self.copula is None:
-            layers, voxels = self._filled(layers, voxels, batch.condition[:, 0], draws)
+            layers, voxels = self._filled(layers, voxels, batch.condition, draws)
         if self.mirror:
             turned = draws.uniform(1, Stream.TURN) < 0.5
             voxels = torch.where(turned, voxels[:, self.reflected], voxels)
@@ -277,7 +305,7 @@ class ShowerCascade(Student, GenerativeModel):
         if self.energy_copula is not None:
             white = self.energy_copula.whiten(layers, condition)
         energy_loss = self.energy.loss(Batch(white, condition, batch.weight), draws)
-        given = torch.cat([condition, layers], dim=1)
+        given = self._given(batch.condition, condition, layers)
         shape_loss = self.shape.loss(Batch(voxels, given, batch.weight), draws)
         return energy_loss + self.shape_weight * shape_loss
 
@@ -286,14 +314,24 @@ class ShowerCascade(Student, GenerativeModel):
         if self.copula is not None:
             given = torch.cat([self._scaled(condition), layers], dim=1)
             voxels = self.copula.colour(voxels, given)
-        return self.scores.decode(layers, voxels, condition[:, 0])
+        return self.scores.decode(layers, voxels, self._at(condition))
 
     def drawn_scores(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Draw the scores of layers and voxels (without a copula's correlations)."""
         scaled = self._scaled(condition)
         first, second = noise.split([self.energy.noise_size, self.shape.noise_size], dim=1)
         layers = self._layers_from(self.energy.draw(scaled, first), scaled)
-        return layers, self.shape.draw(torch.cat([scaled, layers], dim=1), second)
+        return layers, self.shape.draw(self._given(condition, scaled, layers), second)
+
+    def _at(self, condition: Tensor) -> Tensor:
+        """Return what scores are taken at: the incident energy, or all conditions."""
+        return condition if isinstance(self.scores, ScoresByLayer) else condition[:, 0]
+
+    def _given(self, condition: Tensor, scaled: Tensor, layers: Tensor) -> Tensor:
+        """Return what the generator of voxels depends on."""
+        if not isinstance(self.scores, ScoresByLayer):
+            return torch.cat([scaled, layers], dim=1)
+        return torch.cat([scaled, layers, self.scores.further(condition)], dim=1)
 
     def _layers_from(self, white: Tensor, condition: Tensor) -> Tensor:
         """Return the scores of the layers from what their family draws."""
@@ -302,13 +340,15 @@ class ShowerCascade(Student, GenerativeModel):
         return self.energy_copula.colour(white, condition)
 
     def _filled(
-        self, layers: Tensor, voxels: Tensor, energy: Tensor, draws: Draws
+        self, layers: Tensor, voxels: Tensor, condition: Tensor, draws: Draws
     ) -> tuple[Tensor, Tensor]:
         """Return scores of layers and voxels, those of empty ones drawn anew."""
         empty = draws.normal(self.layers, Stream.EMPTY_VOXELS)
-        scores = self.scores.encode_layers(layers, energy, empty)
+        scores = self.scores.encode_layers(layers, self._at(condition), empty)
         uniform = draws.uniform(self.layout.voxels, Stream.EMPTY_VOXELS)
-        return scores, self.scores.voxels.fill(voxels, energy.log(), uniform)
+        if isinstance(self.scores, ScoresByLayer):
+            return scores, self.scores.fill_voxels(voxels, layers, condition, uniform)
+        return scores, self.scores.voxels.fill(voxels, condition[:, 0].log(), uniform)
 
     def _for_copula(
         self, x: Tensor, condition: Tensor
@@ -318,12 +358,31 @@ class ShowerCascade(Student, GenerativeModel):
         noise = layer_noise(keys, self.layers)
         layers = self.scores.encode_layers(self.scores.layer_energies(x), energy, noise)
         given = torch.cat([self._scaled(condition), layers], dim=1)
+        assert isinstance(self.scores, ShowerScores)  # a copula is for showers along the axis
         boundary = self.scores.voxels.boundary(energy.log())
         return self.scores.encode_voxels(x, energy), boundary, given, keys
 
     def _scaled(self, condition: Tensor) -> Tensor:
         scaled: Tensor = self.scale(self.incident(condition), condition[:, 0])
         return scaled
+
+
+def _scores(config: CascadeConfig, layout: ShowerLayout) -> ShowerScores | ScoresByLayer:
+    """Return the way between voxels and their scores."""
+    if config.scores_at == "axis":
+        if not layout.places:
+            raise ConfigError(
+                "model.scores_at: axis is for rectangular cells whose places are known, found a "
+                "detector of rings; expected incident or layer."
+            )
+        return AimedScores(layout.places, layout.threshold, layout.conditions)
+    sizes = [(columns, rows) for rows, columns in layout.images]
+    kind = LayerScores if config.scores_at == "layer" else ShowerScores
+    return kind(sizes, layout.threshold, by_ring=config.equivariant)
+
+
+def _further(scores: ShowerScores | ScoresByLayer) -> int:
+    return scores.further_size if isinstance(scores, ScoresByLayer) else 0
 
 
 def _kit(config: CascadeConfig, layout: ShowerLayout, conditions: int) -> NetworkKit:

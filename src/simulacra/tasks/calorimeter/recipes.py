@@ -15,6 +15,7 @@ from .electron_recipes import (
     electrons_layers,
     electrons_mean_flow,
 )
+from .hadron_recipes import pions
 from .problem import SurrogateConfig
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "photons_vq",
     "photons_wgan",
     "photons_with",
+    "pions",
     "recipe",
     "showers",
 ]
@@ -230,6 +232,7 @@ RECIPES: dict[str, Callable[[], SurrogateConfig]] = {
     "photons-vq": photons_vq,
     "photons-wgan": photons_wgan,
     "photons-cloud": photons_cloud,
+    "pions": pions,
     "three-layer": three_layer,
     "ecal": ecal,
     "calogan": calogan,
