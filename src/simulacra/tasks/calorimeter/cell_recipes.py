@@ -29,8 +29,8 @@ def three_layer() -> SurrogateConfig:
             energy=CouplingFlowConfig(couplings=6, depth=1),
         ),
         training=TrainingConfig(
-            epochs=16,
-            batch_size=256,
+            epochs=12,
+            batch_size=128,
             learning_rate=3e-3,
             validation_fraction=0.02,
             threads=1,

@@ -26,8 +26,8 @@ def pions() -> SurrogateConfig:
             energy=CouplingFlowConfig(couplings=8, depth=2, bins=12),
         ),
         training=TrainingConfig(
-            epochs=14,
-            batch_size=256,
+            epochs=12,
+            batch_size=128,
             learning_rate=3e-3,
             validation_fraction=0.02,
             threads=1,
