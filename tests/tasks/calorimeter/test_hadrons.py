@@ -12,7 +12,7 @@ from simulacra.tasks.calorimeter import RECIPES, Surrogate, recipe
 
 
 def _late(events: int, seed: int) -> VoxelShowers:
-    """Showers of which a third has nothing in the first layers, and another third a single voxel."""
+    """Showers of which a third has nothing in layer 1, and another third a single voxel there."""
     where, draw = geometry("calochallenge-1-pions"), np.random.default_rng(seed)
     whole = ToyShowers(where).log_uniform(events, seed=seed)
     energies, kind = whole.energies.copy(), draw.integers(3, size=events)
