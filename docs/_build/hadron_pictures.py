@@ -1,6 +1,7 @@
-"""Draw the page on hadrons (``python docs/_build/hadron_pictures.py REFERENCE DRAWN``).
+"""Count and draw for the page on hadrons (``python docs/_build/hadron_pictures.py FILE [DRAWN]``).
 
-Energies of every layer in two files of showers, those of empty layers in a bin of their own.
+Counts what is hard in each file of pions; draws, if there are two, the energies of every layer,
+those of empty layers in a bin of their own.
 """
 
 from __future__ import annotations
@@ -21,12 +22,38 @@ EDGES = np.concatenate([[0.25], np.geomspace(0.5, 1e5, 41)])  # MeV; the first b
 
 
 def main() -> None:
-    """Draw the two files that are named."""
-    truth, drawn = (simulacra.read_showers(path) for path in sys.argv[1:3])
+    """Count, and draw if two files are named."""
+    files = [simulacra.read_showers(path) for path in sys.argv[1:3]]
+    for path, showers in zip(sys.argv[1:3], files, strict=True):
+        sys.stdout.write(f"{Path(path).name}: {counted(showers)}\n")
+    if len(files) < 2:
+        return
     with style():
-        figure = panels(truth, drawn)
+        figure = panels(*files)
         (IMAGES / "hadrons.png").write_bytes(plots.png(figure, dpi=100, palette=True))
     sys.stdout.write(f"{IMAGES / 'hadrons.png'}\n")
+
+
+def counted(showers: VoxelShowers) -> str:
+    """Say how showers start, and what stays empty; layers by their number in the detector."""
+    layers = layer_energies(showers)
+    names = [layer.identity for layer in showers.geometry.layers]
+    response = layers.sum(axis=1) / showers.incident_energy
+    half = (np.cumsum(layers, axis=1) < 0.5 * layers.sum(axis=1, keepdims=True)).sum(axis=1)
+    crossed = (layers[:, 0] > 15) & (layers[:, 0] < 30)
+    both = crossed & (layers[:, 1] > 70) & (layers[:, 1] < 130)
+    voxels = (showers.energies >= showers.geometry.threshold).sum(axis=1).mean()
+    empty = ", ".join(
+        f"{name}: {100 * share:.1f}"
+        for name, share in zip(names, (layers == 0).mean(axis=0), strict=True)
+    )
+    reached = ", ".join(f"{name}: {100 * (half == i).mean():.1f}" for i, name in enumerate(names))
+    return (
+        f"{len(showers)} showers; response {response.mean():.3f}, spread {response.std():.3f}; "
+        f"{voxels:.1f} voxels; cross layer 0: {100 * crossed.mean():.1f} %, layers 0 and 1: "
+        f"{100 * both.mean():.1f} %; half of the energy reached in layer (%) {reached}; empty (%) "
+        f"{empty}"
+    )
 
 
 def panels(truth: VoxelShowers, drawn: VoxelShowers) -> Figure:
