@@ -9,11 +9,10 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from ..errors import RangeError
 from .bijection import Chain
 from .energy import LayerRatios
 from .gaussian import Gaussianize
-from .showers import filled_layers, scaled_to_layers
+from .showers import checked_threshold, filled_layers, scaled_to_layers
 
 __all__ = ["LayerScores", "ScoresByLayer"]
 
@@ -41,12 +40,7 @@ class ScoresByLayer(nn.Module, ABC):
 
     def __init__(self, sizes: Sequence[int], threshold: float) -> None:
         super().__init__()
-        if not threshold > 0:
-            raise RangeError(
-                f"threshold: expected a positive energy in MeV, got {threshold!r}; voxels of "
-                "zero energy need a threshold that tells them from filled ones."
-            )
-        self.threshold = threshold
+        self.threshold = checked_threshold(threshold)
         self.sizes = list(sizes)
         self.layers = Chain(LayerRatios(), Gaussianize(range(len(sizes)), spike=False))
 

@@ -14,7 +14,7 @@ from .bijection import Chain, Log
 from .energy import LayerRatios
 from .gaussian import Gaussianize
 
-__all__ = ["ShowerScores", "filled_layers", "scaled_to_layers"]
+__all__ = ["ShowerScores", "checked_threshold", "filled_layers", "scaled_to_layers"]
 
 
 class ShowerScores(nn.Module):
@@ -39,12 +39,7 @@ class ShowerScores(nn.Module):
         self, rings: Sequence[tuple[int, int]], threshold: float, *, by_ring: bool = True
     ) -> None:
         super().__init__()
-        if not threshold > 0:
-            raise RangeError(
-                f"threshold: expected a positive energy in MeV, got {threshold!r}; voxels of "
-                "zero energy need a threshold that tells them from filled ones."
-            )
-        self.threshold = threshold
+        self.threshold = checked_threshold(threshold)
         self.sizes = [n_radius * n_alpha for n_radius, n_alpha in rings]
         groups: list[int] = []
         for n_radius, n_alpha in rings:
@@ -115,6 +110,20 @@ class ShowerScores(nn.Module):
 
     def _filled_layers(self, layers: Tensor, noise: Tensor) -> Tensor:
         return filled_layers(layers, self.threshold, noise)
+
+
+def checked_threshold(threshold: float) -> float:
+    """Return a threshold in MeV.
+
+    Raises:
+        RangeError: if it is not positive.
+    """
+    if not threshold > 0:
+        raise RangeError(
+            f"threshold: expected a positive energy in MeV, got {threshold!r}; voxels of "
+            "zero energy need a threshold that tells them from filled ones."
+        )
+    return threshold
 
 
 def filled_layers(layers: Tensor, threshold: float, noise: Tensor) -> Tensor:
