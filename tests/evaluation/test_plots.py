@@ -334,3 +334,11 @@ def test_pictures_do_not_ask_for_packages_that_are_not_declared(monkeypatch):
     """A core install has no scipy; mplhep would warn, once per histogram, that it wants it."""
     monkeypatch.setitem(sys.modules, "mplhep.error_estimation", None)
     plots.observable([HISTOGRAM], ["mine"])
+
+
+def test_panels_are_as_many_as_quantities_and_mark_the_band():
+    line = plots.Line("model", (0.0, 1.0, 2.0), (1.0, 2.0), (0.1, 0.1))
+    figure = plots.curve_panels([(f"q{i}", [line]) for i in range(4)], x_label="x", band=(0.5, 1.0))
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["q0", "q1", "q2", "q3"]
+    assert all(axis.get_xlabel() == "x" for axis in figure.axes)
+    assert all(any(t.get_text() == "not trained on" for t in axis.texts) for axis in figure.axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -40,6 +41,7 @@ from simulacra.generative import (
     initialised,
 )
 from simulacra.nets import ResidualNetwork
+from simulacra.preprocess import CellPlaces
 
 LAYOUT = ShowerLayout(rings=((3, 1), (4, 6), (2, 6)), threshold=1.0)
 EVENTS = 300
@@ -150,6 +152,24 @@ def _cells_of(config):
     return lambda: ShowerCascade(small.updated(shape=config.to_dict()), CELLS)
 
 
+def _cells_at(what):
+    """Return how a cascade is built whose scores are taken at the layer or at the axis."""
+    edges = [tuple(torch.linspace(-30, 30, n + 1).tolist()) for n in range(7)]
+    places = tuple(CellPlaces(edges[a], edges[b], (0.0, 30.0)) for a, b in CELLS.cells)
+    config = CascadeConfig(
+        equivariant=False,
+        spectra=what,
+        patch=4,
+        channels=8,
+        width=12,
+        energy_width=12,
+        energy_blocks=1,
+        shape=CouplingFlowConfig(couplings=2, depth=1, bins=4),
+        energy=CouplingFlowConfig(couplings=2, depth=1, bins=4),
+    )
+    return lambda: ShowerCascade(config, replace(CELLS, places=places))
+
+
 def _cell_data():
     draw = torch.Generator().manual_seed(0)
     incident = 1000 * 64 ** torch.rand(EVENTS, 1, generator=draw)
@@ -220,6 +240,7 @@ GENERATORS = {
             WassersteinGanConfig(),
         )
     },
+    **{f"cells at their {at}": (_cells_at(at), _cell_data) for at in ("layer", "axis")},
     "calogan, cells": (
         lambda: CaloGan(CaloGanConfig(noise=5, channels=8, width=12), CELLS),
         _cell_data,

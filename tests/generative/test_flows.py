@@ -15,6 +15,7 @@ from simulacra.generative import (
     CouplingFlow,
     CouplingFlowConfig,
     FlowMatchingConfig,
+    GridKit,
     HasDensity,
     InverseAutoregressiveFlow,
     InverseAutoregressiveFlowConfig,
@@ -26,6 +27,7 @@ from simulacra.generative import (
 
 VECTOR = VectorKit(4, 2, width=16, blocks=2)
 RINGS = RingKit(((3, 1), (4, 6), (2, 6)), 2, channels=8, blocks=1, width=12)
+CELLS = GridKit(((2, 6), (3, 4), (5, 1)), 2, patch=4, channels=8, blocks=1, width=12)
 CONFIGS = {
     "coupling": CouplingFlowConfig(couplings=5, depth=1, bins=4),
     "coupling, rotated": CouplingFlowConfig(couplings=5, depth=1, bins=4, mixing="rotation"),
@@ -55,7 +57,7 @@ def config(request):
     return request.param
 
 
-@pytest.fixture(params=[VECTOR, RINGS], ids=["vector", "rings"])
+@pytest.fixture(params=[VECTOR, RINGS, CELLS], ids=["vector", "rings", "cells"])
 def kit(request):
     return request.param
 
@@ -143,13 +145,34 @@ def test_every_other_pair_of_ring_couplings_keeps_all_rotations_the_rest_those_b
 
 
 def test_two_couplings_move_every_feature():
-    for kit in (VECTOR, RINGS):
+    for kit in (VECTOR, RINGS, CELLS):
         with torch.random.fork_rng(devices=[]):
             halves = kit.halves(6)
         for one, other in zip(halves[::2], halves[1::2], strict=True):
             assert sorted(one.given + one.moved) == list(range(kit.features))
             assert one.given == other.moved
             assert 0 < len(one.given) < kit.features
+
+
+def test_cells_are_moved_with_about_half_of_their_patch_given():
+    with torch.random.fork_rng(devices=[]):
+        half = CELLS.halves(1)[0]
+    cells = CELLS.patches.split(torch.arange(1.0, CELLS.features + 1)[None])[0]
+    for patch in cells:
+        inside = {int(cell) - 1 for cell in patch if cell > 0}
+        assert abs(len(inside & set(half.given)) - len(inside & set(half.moved))) <= 1
+    assert sum(columns for _, columns in half.given_images) == len(half.given)
+
+
+def test_a_coupling_of_cells_sees_the_other_patches():
+    flow = _flow(CouplingFlowConfig(couplings=2, depth=1, bins=4), CELLS)
+    x, condition = _events(CELLS)
+    coupling = flow.couplings[0]
+    given, moved = int(coupling.given[0]), coupling.moved
+    elsewhere = x.clone()
+    elsewhere[:, given] += 1.0
+    change = coupling(elsewhere, condition)[0] - coupling(x, condition)[0]
+    assert bool((change[:, moved].abs() > 1e-6).any(dim=0).all())
 
 
 def test_training_turns_showers():

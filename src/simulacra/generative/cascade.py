@@ -16,7 +16,14 @@ from ..batch import Batch, Draws
 from ..config import Config
 from ..errors import ConfigError
 from ..nets import ConditionalGaussian
-from ..preprocess import IncidentParticle, LayerLogarithms, ShowerScores, Standardize
+from ..preprocess import (
+    AimedScores,
+    CellPlaces,
+    IncidentParticle,
+    LayerLogarithms,
+    ShowerScores,
+    Standardize,
+)
 from ..random import Stream
 from .copula import Copula, empty_layers, layer_noise, shower_keys
 from .families import FamilyConfig, build_family
@@ -39,6 +46,7 @@ class ShowerLayout:
         cells: ``(cells along x, cells along y)`` of each layer, in the flat order of the voxels;
             empty for rings.
         particles: numbers of the Particle Data Group that the condition ``pdg`` can have.
+        places: where the cells are, for each layer of rectangular cells; empty if that is unknown.
     """
 
     rings: tuple[tuple[int, int], ...]
@@ -46,6 +54,7 @@ class ShowerLayout:
     conditions: tuple[str, ...] = ("incident_energy",)
     cells: tuple[tuple[int, int], ...] = ()
     particles: tuple[int, ...] = ()
+    places: tuple[CellPlaces, ...] = ()
 
     @property
     def images(self) -> tuple[tuple[int, int], ...]:
@@ -78,7 +87,8 @@ class CascadeConfig(Config):
             ``logarithms`` with a class "empty" beside the response
             (:class:`~simulacra.preprocess.LayerLogarithms`), for many layers that are often empty.
         spectra: voxels have a spectrum at every ``incident`` energy, or at every energy of their
-            ``layer``.
+            ``layer``, or, for rectangular cells, at that and at what each should hold around the
+            particle's ``axis`` (:class:`~simulacra.preprocess.AimedScores`).
         slab: layers that the network of voxels takes together, for layers of one shape
             (:class:`~simulacra.nets.DepthMixer`); 0: all, in any shape (the ring network).
         patch: cells that a patch of a layer of rectangular cells has at most; no part for rings.
@@ -96,7 +106,7 @@ class CascadeConfig(Config):
     mirror: bool = False
     copula: Literal["none", "symmetric", "by_layer"] = "none"
     layers: Literal["ratios", "logarithms"] = "ratios"
-    spectra: Literal["incident", "layer"] = "incident"
+    spectra: Literal["incident", "layer", "axis"] = "incident"
     slab: int = Field(default=0, ge=0)
     patch: int = Field(default=24, ge=1)
     channels: int = Field(default=128, ge=1)
@@ -107,6 +117,15 @@ class CascadeConfig(Config):
     shape_weight: float = Field(default=4.0, gt=0)
     shape: FamilyConfig = FlowMatchingConfig(steps=5)
     energy: FamilyConfig = FlowMatchingConfig(steps=6)
+
+    @model_validator(mode="after")
+    def _spectra_fit(self) -> Self:
+        if self.spectra == "axis" and (self.equivariant or self.layers != "ratios"):
+            raise ValueError(
+                "spectra=axis is for particles from anywhere: expected equivariant=false and "
+                "layers=ratios"
+            )
+        return self
 
     @model_validator(mode="after")
     def _symmetries_hold(self) -> Self:
@@ -153,14 +172,9 @@ class ShowerCascade(Student, GenerativeModel):
         self._teacher: list[ShowerCascade] = []
         self.shape_weight = config.shape_weight
         sizes = [(columns, rows) for rows, columns in layout.images]
-        self.scores = ShowerScores(
-            sizes,
-            layout.threshold,
-            by_ring=config.equivariant,
-            layers=config.layers,
-            spectra=config.spectra,
-        )
+        self.scores = _scores(config, layout)
         numbers = self.numbers = self.scores.layer_scores
+        given = conditions + numbers + _further(self.scores)
         self.scale = Standardize(conditions)
         plain = VectorKit(numbers, conditions, config.energy_width, config.energy_blocks)
         self.copula = (
@@ -174,7 +188,7 @@ class ShowerCascade(Student, GenerativeModel):
         self.mirror = config.mirror
         self.register_buffer("reflected", _reflected(sizes), persistent=False)
         self.energy = build_family(config.energy, plain)
-        self.shape = build_family(config.shape, _kit(config, layout, conditions + numbers))
+        self.shape = build_family(config.shape, _kit(config, layout, given))
         self.noise_size = self.energy.noise_size + self.shape.noise_size
 
     def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
@@ -182,7 +196,7 @@ class ShowerCascade(Student, GenerativeModel):
             return self
         self.scale.fit(self.incident(condition), condition[:, 0].log(), weight)
         noise = draws.normal(self.layers, Stream.EMPTY_VOXELS)
-        self.scores.fit(x, condition[:, 0], noise, weight)
+        self.scores.fit(x, self._at(condition), noise, weight)
         if self.copula is not None and self.energy_copula is not None:
             keys = shower_keys(x)
             self._fit_layers(self.energy_copula, x, condition, weight, keys)
@@ -240,7 +254,7 @@ class ShowerCascade(Student, GenerativeModel):
             learns = any(True for _ in self.shape.parameters())
             z = self.copula.whiten(scores, boundary, given, keys) if learns else scores
             return torch.cat([given[:, -self.numbers :], z], dim=1)
-        voxels = self.scores.encode_voxels(x, condition[:, 0])
+        voxels = self.scores.encode_voxels(x, self._at(condition))
         return torch.cat([self.scores.layer_energies(x), voxels], dim=1)
 
     def pairs(self, condition: Tensor, draws: Draws) -> Tensor:
@@ -279,7 +293,8 @@ class ShowerCascade(Student, GenerativeModel):
         first, second, layers, voxels = batch.x.split(sizes, dim=1)
         condition = self._scaled(batch.condition)
         energy = self._layers_from(self.energy.draw(condition, first), condition).float()
-        shape = self.shape.draw(torch.cat([condition, layers], dim=1), second).float()
+        given = self._given(batch.condition, condition, layers)
+        shape = self.shape.draw(given, second).float()
         by_layer: Tensor = (energy - layers).square().mean(dim=1)
         by_voxel: Tensor = (shape - voxels).square().mean(dim=1)
         return by_layer + self.shape_weight * by_voxel
@@ -289,7 +304,7 @@ class ShowerCascade(Student, GenerativeModel):
             return self.miss(batch)
         layers, voxels = batch.x.tensor_split([-self.layout.voxels], dim=1)
         if self.copula is None:
-            layers, voxels = self._filled(layers, voxels, batch.condition[:, 0], draws)
+            layers, voxels = self._filled(layers, voxels, batch.condition, draws)
         if self.mirror:
             turned = draws.uniform(1, Stream.TURN) < 0.5
             voxels = torch.where(turned, voxels[:, self.reflected], voxels)
@@ -298,7 +313,7 @@ class ShowerCascade(Student, GenerativeModel):
         if self.energy_copula is not None:
             white = self.energy_copula.whiten(layers, condition)
         energy_loss = self.energy.loss(Batch(white, condition, batch.weight), draws)
-        given = torch.cat([condition, layers], dim=1)
+        given = self._given(batch.condition, condition, layers)
         shape_loss = self.shape.loss(Batch(voxels, given, batch.weight), draws)
         return energy_loss + self.shape_weight * shape_loss
 
@@ -307,14 +322,24 @@ class ShowerCascade(Student, GenerativeModel):
         if self.copula is not None:
             given = torch.cat([self._scaled(condition), layers], dim=1)
             voxels = self.copula.colour(voxels, given)
-        return self.scores.decode(layers, voxels, condition[:, 0])
+        return self.scores.decode(layers, voxels, self._at(condition))
 
     def drawn_scores(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Draw the scores of layers and voxels (without a copula's correlations)."""
         scaled = self._scaled(condition)
         first, second = noise.split([self.energy.noise_size, self.shape.noise_size], dim=1)
         layers = self._layers_from(self.energy.draw(scaled, first), scaled)
-        return layers, self.shape.draw(torch.cat([scaled, layers], dim=1), second)
+        return layers, self.shape.draw(self._given(condition, scaled, layers), second)
+
+    def _at(self, condition: Tensor) -> Tensor:
+        """Return what scores are taken at: the incident energy, or all conditions."""
+        return condition if isinstance(self.scores, AimedScores) else condition[:, 0]
+
+    def _given(self, condition: Tensor, scaled: Tensor, layers: Tensor) -> Tensor:
+        """Return what the generator of voxels depends on."""
+        if not isinstance(self.scores, AimedScores):
+            return torch.cat([scaled, layers], dim=1)
+        return torch.cat([scaled, layers, self.scores.further(condition)], dim=1)
 
     def _layers_from(self, white: Tensor, condition: Tensor) -> Tensor:
         """Return the scores of the layers from what their family draws."""
@@ -323,18 +348,20 @@ class ShowerCascade(Student, GenerativeModel):
         return self.energy_copula.colour(white, condition)
 
     def _filled(
-        self, layers: Tensor, voxels: Tensor, energy: Tensor, draws: Draws
+        self, layers: Tensor, voxels: Tensor, condition: Tensor, draws: Draws
     ) -> tuple[Tensor, Tensor]:
         """Return scores of layers and voxels, those of empty ones drawn anew."""
         empty = draws.normal(self.layers, Stream.EMPTY_VOXELS)
-        scores = self.scores.encode_layers(layers, energy, empty)
+        scores = self.scores.encode_layers(layers, self._at(condition), empty)
         uniform = draws.uniform(self.layout.voxels, Stream.EMPTY_VOXELS)
-        return scores, self.scores.fill_voxels(voxels, layers, energy, uniform)
+        at = self._at(condition)
+        return scores, self.scores.fill_voxels(voxels, layers, at, uniform)
 
     def _for_copula(
         self, x: Tensor, condition: Tensor, keys: NDArray[np.uint64]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return scores of voxels, their boundaries, and what they depend on."""
+        assert isinstance(self.scores, ShowerScores)  # a copula is for showers along the axis
         energy, scaled = condition[:, 0], self._scaled(condition)
         energies = self.scores.layer_energies(x)
         layers, empty_below = self._layer_scores(energies, energy, keys)
@@ -375,6 +402,28 @@ class ShowerCascade(Student, GenerativeModel):
     def _scaled(self, condition: Tensor) -> Tensor:
         scaled: Tensor = self.scale(self.incident(condition), condition[:, 0])
         return scaled
+
+
+def _scores(config: CascadeConfig, layout: ShowerLayout) -> ShowerScores | AimedScores:
+    """Return the way between voxels and their scores."""
+    if config.spectra == "axis":
+        if not layout.places:
+            raise ConfigError(
+                "model.spectra: axis is for rectangular cells whose places are known, found a "
+                "detector of rings; expected incident or layer."
+            )
+        return AimedScores(layout.places, layout.threshold, layout.conditions)
+    return ShowerScores(
+        [(columns, rows) for rows, columns in layout.images],
+        layout.threshold,
+        by_ring=config.equivariant,
+        layers=config.layers,
+        spectra=config.spectra,
+    )
+
+
+def _further(scores: ShowerScores | AimedScores) -> int:
+    return scores.further_size if isinstance(scores, AimedScores) else 0
 
 
 def _kit(config: CascadeConfig, layout: ShowerLayout, conditions: int) -> NetworkKit:

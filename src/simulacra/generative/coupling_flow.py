@@ -29,7 +29,7 @@ class CouplingFlowConfig(Config):
         bound: where splines end and lines begin, in widths of the data.
         mixing: ``halves`` splits the features as they are (rings by rings and sectors);
             ``rotation`` turns a plain vector by a fixed random rotation before each pair of
-            couplings, and back behind it; vectors in rings take no notice.
+            couplings, and back behind it; vectors in rings or cells take no notice.
     """
 
     family: Literal["coupling_flow"] = "coupling_flow"
@@ -76,7 +76,8 @@ class CouplingFlow(Flow):
         super().__init__(kit)
         halves = kit.halves(config.couplings)
         self.couplings = nn.ModuleList(_Coupling(kit, half, config) for half in halves)
-        rotate = config.mixing == "rotation" and not halves[0].given_rings
+        plain = not (halves[0].given_rings or halves[0].given_images)
+        rotate = config.mixing == "rotation" and plain
         pairs = (len(halves) + 1) // 2 if rotate else 0
         square = torch.randn(pairs, kit.features, kit.features, dtype=torch.float64)
         rotations = torch.linalg.qr(square)[0]

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-__all__ = ["Half", "halves_of_rings", "halves_of_vector"]
+from ..nets import Patches
+
+__all__ = ["Half", "halves_of_patches", "halves_of_rings", "halves_of_vector"]
 
 
 @dataclass(frozen=True)
@@ -18,16 +20,27 @@ class Half:
         moved: places of the features that are changed; all that are not seen.
         given_rings: ``(radial bins, sectors)`` of the seen ones; empty without rings.
         moved_rings: the same of the changed ones.
+        given_images: ``(1, cells)`` seen of each patch; empty without patches.
+        moved_images: the same of the changed ones.
     """
 
     given: tuple[int, ...]
     moved: tuple[int, ...]
     given_rings: tuple[tuple[int, int], ...] = ()
     moved_rings: tuple[tuple[int, int], ...] = ()
+    given_images: tuple[tuple[int, int], ...] = ()
+    moved_images: tuple[tuple[int, int], ...] = ()
 
     def swapped(self) -> Half:
         """Return the other way round."""
-        return Half(self.moved, self.given, self.moved_rings, self.given_rings)
+        return Half(
+            self.moved,
+            self.given,
+            self.moved_rings,
+            self.given_rings,
+            self.moved_images,
+            self.given_images,
+        )
 
 
 def halves_of_vector(features: int, number: int) -> list[Half]:
@@ -44,6 +57,36 @@ def halves_of_vector(features: int, number: int) -> list[Half]:
         order = torch.randperm(features).tolist()
         middle = features // 2
         half = Half(tuple(order[:middle]), tuple(order[middle:]))
+        halves += [half, half.swapped()]
+    return halves[:number]
+
+
+def halves_of_patches(patches: Patches, number: int) -> list[Half]:
+    """Split the cells of each patch at random; every second half is the one before, swapped.
+
+    So each cell is moved with about half of its neighbours given. A patch of one cell is
+    given or moved as a whole.
+
+    Args:
+        patches: how the vector splits.
+        number: how many halves.
+    """
+    numbers = torch.arange(1, patches.features + 1)[None]
+    cells = [(patch[patch > 0] - 1).tolist() for patch in patches.split(numbers)[0]]
+    halves: list[Half] = []
+    while len(halves) < number:
+        given, moved = [], []
+        for place, patch in enumerate(cells):
+            order = [patch[i] for i in torch.randperm(len(patch)).tolist()]
+            middle = (len(patch) + place % 2) // 2  # the larger part by turns
+            given.append(order[:middle])
+            moved.append(order[middle:])
+        half = Half(
+            tuple(cell for patch in given for cell in patch),
+            tuple(cell for patch in moved for cell in patch),
+            given_images=tuple((1, len(patch)) for patch in given if patch),
+            moved_images=tuple((1, len(patch)) for patch in moved if patch),
+        )
         halves += [half, half.swapped()]
     return halves[:number]
 

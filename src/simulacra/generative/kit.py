@@ -21,7 +21,7 @@ from ..nets import (
     VectorMap,
     patch_shape,
 )
-from .halves import Half, halves_of_rings, halves_of_vector
+from .halves import Half, halves_of_patches, halves_of_rings, halves_of_vector
 
 __all__ = ["GridKit", "NetworkKit", "RingKit", "VectorKit"]
 
@@ -326,13 +326,21 @@ class GridKit:
         return PatchCritic(self.patches, self.conditions, **self._sizes)
 
     def halves(self, number: int) -> list[Half]:
-        """Split at random, see :mod:`simulacra.generative.halves`."""
-        return halves_of_vector(self.features, number)
+        """Split each patch at random, see :mod:`simulacra.generative.halves`."""
+        return halves_of_patches(self.patches, number)
 
     def conditioner(self, half: Half, *, outputs: int, blocks: int) -> nn.Module:
-        """Make a residual perceptron between the halves."""
-        plain = VectorKit(self.features, self.conditions, self.width)
-        return plain.conditioner(half, outputs=outputs, blocks=blocks)
+        """Make a map of mixed patches between the halves."""
+        given, moved = half.given_images, half.moved_images
+        return PatchMap(
+            Patches(given, given),
+            Patches(moved, moved),
+            self.conditions,
+            outputs=outputs,
+            channels=self.channels,
+            blocks=blocks,
+            width=self.width,
+        )
 
     def turns(self) -> list[list[int]]:
         """Return the identity: no symmetry is assumed."""

@@ -51,6 +51,7 @@ class Patches:
         self.number = sum(a * b for a, b in self.grids)
         self.cells = max(a * b for a, b in patches)
         self._sizes = [a * b for a, b in images]
+        self.features = sum(self._sizes)
 
     def split(self, x: Tensor) -> Tensor:
         """Return the patches, ``(batch, patches, cells)``; smaller ones are filled up with zeros.

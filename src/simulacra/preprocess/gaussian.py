@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -130,31 +130,10 @@ class Gaussianize(Bijection):
                     self._fit_group(k, group, column, x, w, mask)
 
     def forward(self, x: Tensor, log_energy: Tensor) -> Tensor:
-        at = self._table_at(log_energy)
-        low = torch.zeros(x.shape, dtype=torch.int64, device=x.device)
-        high = torch.full_like(low, self.nodes)
-        while bool((high - low > 1).any()):  # bisect for the interval that holds x
-            middle = (low + high) // 2
-            below = at.value(middle) <= x
-            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-        value = at.value(low)
-        y = at.bottom + at.step * (low + (x - value) / (at.value(low + 1) - value))
-        first, last = at.first, at.last
-        y = torch.where(x > last, _TOP + (x - last) / at.slope, y)
-        before = x if self.spike else (x - first) / at.slope
-        return torch.where(x < first, at.bottom + before, y)
+        return scores_of(x, self._table_at(log_energy), self.nodes, spike=self.spike)
 
     def inverse(self, y: Tensor, log_energy: Tensor) -> Tensor:
-        at = self._table_at(log_energy)
-        place = (y - at.bottom) / at.step
-        low = place.long().clamp(0, self.nodes - 1)
-        value = at.value(low)
-        x = value + (place - low) * (at.value(low + 1) - value)
-        x = torch.where(y > _TOP, at.last + (y - _TOP) * at.slope, x)
-        before = y - at.bottom
-        if not self.spike:
-            before = at.first + before * at.slope
-        return torch.where(place < 0, before, x)
+        return values_of(y, self._table_at(log_energy), self.nodes, spike=self.spike)
 
     def log_det(self, x: Tensor, log_energy: Tensor) -> Tensor:
         at = self._table_at(log_energy)
@@ -177,9 +156,7 @@ class Gaussianize(Bijection):
             log_energy: see the class.
             uniform: numbers in (0, 1), ``(events, features)``.
         """
-        boundary = self.boundary(log_energy)
-        share = torch.special.ndtr(boundary) * uniform
-        return torch.where(y < boundary, torch.special.ndtri(share), y)
+        return filled_scores(y, self.boundary(log_energy), uniform)
 
     def _fit_group(
         self, k: int, group: int, column: Tensor, x: Tensor, weight: Tensor, mask: Tensor | None
@@ -196,26 +173,10 @@ class Gaussianize(Bijection):
 
     def _fit_table(self, k: int, group: int, x: Tensor, weight: Tensor) -> None:
         """Tabulate the weighted quantiles of one group's values, ``(events, members)``."""
-        value, order = x.flatten().double().sort()
-        share = weight[:, None].expand(x.shape).flatten()[order].cumsum(0)
-        if not float(share[-1]) > 0:
-            raise RangeError("event weights: expected a positive sum near every energy.")
-        share = torch.cummax(share, 0).values / share[-1]
-        bottom = -_TOP
-        if self.spike:
-            empty = float(share[value < 0][-1]) if bool((value < 0).any()) else 0.0
-            boundary = float(torch.special.ndtri(torch.tensor(empty, dtype=torch.float64)))
-            bottom = min(max(boundary, -_TOP), _TOP - 0.5)
-        score = torch.linspace(bottom, _TOP, self.nodes + 1, dtype=torch.float64)
-        place = torch.searchsorted(share, torch.special.ndtr(score)).clamp(max=len(value) - 1)
-        quantile = value[place]
-        if self.spike:
-            quantile = quantile.clamp(min=0.0)
-            quantile[0] = 0.0
-        # strictly increasing, so that the map can be undone
-        ramp = 1e-3 * torch.arange(self.nodes + 1, dtype=torch.float64) / self.nodes
+        each = weight[:, None].expand(x.shape).flatten()
+        bottom, table = quantile_table(x.flatten(), each, self.nodes, spike=self.spike)
         self.bottom[k, group] = bottom
-        self.table[k, group] = quantile + ramp
+        self.table[k, group] = table
 
     def _table_at(self, log_energy: Tensor) -> _Table:
         first, distance = self.knots[0], self.knots[1] - self.knots[0]
@@ -289,3 +250,113 @@ class _Table:
 
     def _column(self, node: int) -> Tensor:
         return _between(self.table[..., node], self.left, self.part, self.groups)
+
+
+class Quantiles(Protocol):
+    """Tables of quantiles at the place of each event and feature, or what interpolates them.
+
+    Attributes:
+        bottom: score of the first node.
+        step: distance of the nodes.
+        slope: of the line beyond the ends.
+        first: value at the first node.
+        last: value at the last node.
+    """
+
+    @property
+    def bottom(self) -> Tensor: ...
+
+    @property
+    def step(self) -> Tensor: ...
+
+    @property
+    def slope(self) -> Tensor: ...
+
+    @property
+    def first(self) -> Tensor: ...
+
+    @property
+    def last(self) -> Tensor: ...
+
+    def value(self, node: Tensor) -> Tensor:
+        """Return the value at a node of each feature."""
+        ...
+
+
+def scores_of(x: Tensor, at: Quantiles, nodes: int, *, spike: bool) -> Tensor:
+    """Return the scores of values, ``(events, features)``; the other way is :func:`values_of`.
+
+    Args:
+        x: values, ``(events, features)``.
+        at: the tables.
+        nodes: intervals of each.
+        spike: whether all below 0 is one class.
+    """
+    low = torch.zeros(x.shape, dtype=torch.int64, device=x.device)
+    high = torch.full_like(low, nodes)
+    while bool((high - low > 1).any()):  # bisect for the interval that holds x
+        middle = (low + high) // 2
+        below = at.value(middle) <= x
+        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+    value = at.value(low)
+    y = at.bottom + at.step * (low + (x - value) / (at.value(low + 1) - value))
+    first, last = at.first, at.last
+    y = torch.where(x > last, _TOP + (x - last) / at.slope, y)
+    before = x if spike else (x - first) / at.slope
+    return torch.where(x < first, at.bottom + before, y)
+
+
+def values_of(y: Tensor, at: Quantiles, nodes: int, *, spike: bool) -> Tensor:
+    """Return the values of scores, ``(events, features)``; see :func:`scores_of`."""
+    place = (y - at.bottom) / at.step
+    low = place.long().clamp(0, nodes - 1)
+    value = at.value(low)
+    x = value + (place - low) * (at.value(low + 1) - value)
+    x = torch.where(y > _TOP, at.last + (y - _TOP) * at.slope, x)
+    before = y - at.bottom
+    if not spike:
+        before = at.first + before * at.slope
+    return torch.where(place < 0, before, x)
+
+
+def filled_scores(y: Tensor, boundary: Tensor, uniform: Tensor) -> Tensor:
+    """Spread scores below their boundary over that part of the normal distribution."""
+    share = torch.special.ndtr(boundary) * uniform
+    return torch.where(y < boundary, torch.special.ndtri(share), y)
+
+
+def quantile_table(
+    x: Tensor, weight: Tensor, nodes: int, *, spike: bool, room: float = 0.5
+) -> tuple[float, Tensor]:
+    """Return the score of the first node, and the quantiles at all of them, ``(nodes + 1,)``.
+
+    Args:
+        x: values, ``(values,)``.
+        weight: of each, ``(values,)``.
+        nodes: intervals.
+        spike: whether all below 0 is one class, that ends at the first node.
+        room: how far below the last node the first one stays; what is filled more rarely than that
+            is filled as often.
+
+    Raises:
+        RangeError: if the weights do not sum to a positive number.
+    """
+    value, order = x.double().sort()
+    share = weight[order].cumsum(0)
+    if not float(share[-1]) > 0:
+        raise RangeError("event weights: expected a positive sum near every energy.")
+    share = torch.cummax(share, 0).values / share[-1]
+    bottom = -_TOP
+    if spike:
+        empty = float(share[value < 0][-1]) if bool((value < 0).any()) else 0.0
+        boundary = float(torch.special.ndtri(torch.tensor(empty, dtype=torch.float64)))
+        bottom = min(max(boundary, -_TOP), _TOP - room)
+    score = torch.linspace(bottom, _TOP, nodes + 1, dtype=torch.float64)
+    place = torch.searchsorted(share, torch.special.ndtr(score)).clamp(max=len(value) - 1)
+    quantile = value[place]
+    if spike:
+        quantile = quantile.clamp(min=0.0)
+        quantile[0] = 0.0
+    # strictly increasing, so that the map can be undone
+    ramp = 1e-3 * torch.arange(nodes + 1, dtype=torch.float64) / nodes
+    return bottom, quantile + ramp

@@ -18,7 +18,7 @@ from .layers import LayerLogarithms
 
 _SOFT = 0.1  # added to both logarithms of a share, so that there is one at the threshold
 
-__all__ = ["ShowerScores", "filled_layers", "scaled_to_layers"]
+__all__ = ["ShowerScores", "checked_threshold", "filled_layers", "scaled_to_layers"]
 
 _LEAST = 1e-6  # of the threshold, that every voxel has above it
 _MOST = 1e30  # MeV; sums over a layer stay finite
@@ -59,12 +59,7 @@ class ShowerScores(nn.Module):
         spectra: Literal["incident", "layer"] = "incident",
     ) -> None:
         super().__init__()
-        if not threshold > 0:
-            raise RangeError(
-                f"threshold: expected a positive energy in MeV, got {threshold!r}; voxels of "
-                "zero energy need a threshold that tells them from filled ones."
-            )
-        self.threshold = threshold
+        self.threshold = checked_threshold(threshold)
         self.sizes = [n_radius * n_alpha for n_radius, n_alpha in rings]
         groups: list[int] = []
         for n_radius, n_alpha in rings:
@@ -204,6 +199,20 @@ class ShowerScores(nn.Module):
 
     def _filled_layers(self, layers: Tensor, noise: Tensor) -> Tensor:
         return filled_layers(layers, self.threshold, noise)
+
+
+def checked_threshold(threshold: float) -> float:
+    """Return a threshold in MeV.
+
+    Raises:
+        RangeError: if it is not positive.
+    """
+    if not threshold > 0:
+        raise RangeError(
+            f"threshold: expected a positive energy in MeV, got {threshold!r}; voxels of "
+            "zero energy need a threshold that tells them from filled ones."
+        )
+    return threshold
 
 
 def filled_layers(layers: Tensor, threshold: float, noise: Tensor) -> Tensor:

@@ -219,13 +219,14 @@ def test_a_shower_depends_on_its_own_noise_alone(tiny, moved):
 
 def test_files_hold_what_was_found(moved, page, tmp_path):
     files = write_scan(moved, tmp_path)
-    assert [file.name for file in files] == ["scan.json", "scan.html", "sheet.png"]
+    assert [file.name for file in files] == ["scan.json", "scan.html", "sheet.png", "compared.png"]
     plain = json.loads((tmp_path / "scan.json").read_text(encoding="utf-8"))
     assert plain["values"] == list(moved.values)
     assert plain["monotonicity"]["showers"] == moved.monotonicity.showers
     assert len(plain["interpolation"]["curves"][0]["pulls"]) == 3
     assert "NaN" not in (tmp_path / "scan.json").read_text(encoding="utf-8")
-    assert (tmp_path / "sheet.png").read_bytes()[:4] == b"\x89PNG"
+    for picture in files[2:]:
+        assert picture.read_bytes()[:4] == b"\x89PNG"
     assert page == (tmp_path / "scan.html").read_text(encoding="utf-8")
     assert dict(facts(moved))["monotonicity"].endswith("of all steps")
 

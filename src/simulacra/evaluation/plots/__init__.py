@@ -8,7 +8,7 @@ of matplotlib is left behind. :func:`png` and :func:`svg` turn it into bytes.
 from __future__ import annotations
 
 from .canvas import COLOURS, png, svg
-from .following import Line, curves, shower_rows
+from .following import Line, curve_panels, curves, shower_rows
 from .histograms import observable
 from .pareto import Point, pareto
 from .polar import compressed, energy_scale, example_shower, mean_image
@@ -20,6 +20,7 @@ __all__ = [
     "Line",
     "Point",
     "compressed",
+    "curve_panels",
     "curves",
     "energy_scale",
     "example_shower",

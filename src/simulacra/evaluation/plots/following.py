@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...data.geometry import Geometry
 
-__all__ = ["Line", "curves", "shower_rows"]
+__all__ = ["Line", "curve_panels", "curves", "shower_rows"]
 
 Array = NDArray[Any]
 
@@ -115,33 +115,72 @@ def curves(
     """
     with style():
         figure = new_figure(4.6, 3.4, layout="constrained")
-        axis = figure.subplots()
-        if band is not None:
-            axis.axvspan(*band, color=GREY, alpha=0.18, linewidth=0)
-            axis.annotate(
-                "not trained on",
-                (band[0], 0.0),
-                xycoords=("data", "axes fraction"),
-                xytext=(2, 3),
-                textcoords="offset points",
-                va="bottom",
-                fontsize=7,
-                color=INK,
-            )
-        colour = colours()
-        for line in lines:
-            _draw(axis, line, INK if line.reference else next(colour))
-        if log_x:
-            axis.set_xscale("log")
-            label_decades(axis.xaxis)
-        axis.margins(x=0.02, y=_MARGIN)
-        axis.set_xlabel(x_label)
-        axis.set_title(title, loc="left", fontsize=9.5)
-        if len(lines) > 1:
-            low, high = axis.get_ylim()
-            axis.set_ylim(low, high + 0.1 * ((len(lines) + 1) // 2) * (high - low))
-            axis.legend(ncols=2, handlelength=1.4, loc="upper right", fontsize=7.5)
+        _fill(figure.subplots(), lines, title, log_x=log_x, band=band).set_xlabel(x_label)
     return figure
+
+
+def curve_panels(
+    panels: Sequence[tuple[str, Sequence[Line]]],
+    *,
+    x_label: str,
+    log_x: bool = False,
+    band: tuple[float, float] | None = None,
+    columns: int = 3,
+) -> Figure:
+    """Draw several quantities as :func:`curves`, side by side.
+
+    Args:
+        panels: title and lines of each.
+        x_label: the condition, with its unit.
+        log_x: whether its axis is logarithmic.
+        band: part of the condition that the training left out, marked in grey.
+        columns: panels in a row.
+    """
+    rows = -(-len(panels) // columns)
+    with style():
+        figure = new_figure(3.2 * columns, 2.5 * rows, layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axis, (title, lines) in zip(axes, panels, strict=False):
+            _fill(axis, lines, title, log_x=log_x, band=band).set_xlabel(x_label)
+        for axis in axes[len(panels) :]:
+            axis.remove()
+    return figure
+
+
+def _fill(
+    axis: Axes,
+    lines: Sequence[Line],
+    title: str,
+    *,
+    log_x: bool,
+    band: tuple[float, float] | None,
+) -> Axes:
+    """Draw lines, the band and a legend; return the axis."""
+    if band is not None:
+        axis.axvspan(*band, color=GREY, alpha=0.18, linewidth=0)
+        axis.annotate(
+            "not trained on",
+            (band[0], 0.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(2, 3),
+            textcoords="offset points",
+            va="bottom",
+            fontsize=7,
+            color=INK,
+        )
+    colour = colours()
+    for line in lines:
+        _draw(axis, line, INK if line.reference else next(colour))
+    if log_x:
+        axis.set_xscale("log")
+        label_decades(axis.xaxis)
+    axis.margins(x=0.02, y=_MARGIN)
+    axis.set_title(title, loc="left", fontsize=9.5)
+    if len(lines) > 1:
+        low, high = axis.get_ylim()
+        axis.set_ylim(low, high + 0.1 * ((len(lines) + 1) // 2) * (high - low))
+        axis.legend(ncols=2, handlelength=1.4, loc="upper right", fontsize=7.5)
+    return axis
 
 
 def _draw(axis: Axes, line: Line, colour: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...generative import CaloGanConfig, CascadeConfig, FlowMatchingConfig, LikenessGanConfig
+from ...generative import CaloGanConfig, CascadeConfig, CouplingFlowConfig, LikenessGanConfig
 from ...train import TrainingConfig
 from .problem import SurrogateConfig
 
@@ -20,14 +20,21 @@ def three_layer() -> SurrogateConfig:
         conditions=("theta", "phi", "x", "y", "pdg"),
         model=CascadeConfig(
             equivariant=False,
+            spectra="axis",
             patch=24,
             channels=64,
-            blocks=4,
             width=192,
-            energy_width=192,
-            shape=FlowMatchingConfig(steps=6),
+            energy_width=128,
+            shape=CouplingFlowConfig(couplings=6, depth=1, bins=6),
+            energy=CouplingFlowConfig(couplings=6, depth=1),
         ),
-        training=TrainingConfig(epochs=50, batch_size=256, validation_fraction=0.02, threads=1),
+        training=TrainingConfig(
+            epochs=12,
+            batch_size=128,
+            learning_rate=3e-3,
+            validation_fraction=0.02,
+            threads=1,
+        ),
         half_precision=True,
     )
 

@@ -15,6 +15,7 @@ from .electron_recipes import (
     electrons_layers,
     electrons_mean_flow,
 )
+from .hadron_recipes import pions
 from .problem import SurrogateConfig
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "photons_vq",
     "photons_wgan",
     "photons_with",
+    "pions",
     "recipe",
     "showers",
 ]
@@ -245,6 +247,7 @@ RECIPES: dict[str, Callable[[], SurrogateConfig]] = {
     "photons-vq": photons_vq,
     "photons-wgan": photons_wgan,
     "photons-cloud": photons_cloud,
+    "pions": pions,
     "three-layer": three_layer,
     "ecal": ecal,
     "calogan": calogan,

@@ -16,7 +16,7 @@ from ...evaluation import plots
 from ...evaluation.report.pictures import Picture, as_png, even
 from ...evaluation.wording import quantity
 from ...execute import atomic_path, atomic_text
-from .scan_result import Curve, Deviation, Interpolation, Scan
+from .scan_result import Compared, Curve, Deviation, Interpolation, Scan
 
 __all__ = ["deviation_rows", "facts", "render_scan", "write_scan"]
 
@@ -34,7 +34,10 @@ _GROUPS = (
 
 
 def write_scan(scan: Scan, folder: Path | str) -> list[Path]:
-    """Write ``scan.json``, ``scan.html`` and, with fixed noise, the contact sheet ``sheet.png``.
+    """Write ``scan.json``, ``scan.html`` and pictures.
+
+    With fixed noise the contact sheet ``sheet.png``, with a reference the means beside it,
+    ``compared.png``.
 
     Each file appears whole or not at all; the page needs no other file and no network.
 
@@ -52,10 +55,15 @@ def write_scan(scan: Scan, folder: Path | str) -> list[Path]:
     atomic_text(folder / "scan.json", json.dumps(scan.to_dict(), indent=1) + "\n")
     atomic_text(folder / "scan.html", render_scan(scan))
     written = [folder / "scan.json", folder / "scan.html"]
+    pictures = {}
     if scan.fixed_noise:
-        with atomic_path(folder / "sheet.png") as path:
-            path.write_bytes(_sheet(scan))
-        written.append(folder / "sheet.png")
+        pictures["sheet.png"] = _sheet(scan)
+    if scan.interpolation is not None:
+        pictures["compared.png"] = _compared_sheet(scan, scan.interpolation)
+    for name, picture in pictures.items():
+        with atomic_path(folder / name) as path:
+            path.write_bytes(picture)
+        written.append(folder / name)
     return written
 
 
@@ -245,6 +253,30 @@ def _short(curve: Curve) -> str:
 
 
 def _compared(scan: Scan, compared: Interpolation) -> Iterator[Picture]:
+    for curve, title, lines in _beside(scan, compared):
+        figure = plots.curves(
+            lines,
+            title=title,
+            x_label=_axis(scan),
+            log_x=scan.condition == "energy",
+            band=scan.left_out,
+        )
+        alt = f"{curve.label}: reference and {scan.model} in bins of {_words(scan)}."
+        yield as_png(figure, alt, title, palette=True)
+
+
+def _compared_sheet(scan: Scan, compared: Interpolation) -> bytes:
+    panels = [(title, lines) for _, title, lines in _beside(scan, compared)]
+    figure = plots.curve_panels(
+        panels, x_label=_axis(scan), log_x=scan.condition == "energy", band=scan.left_out
+    )
+    return plots.png(figure, dpi=_DPI, palette=True)
+
+
+def _beside(
+    scan: Scan, compared: Interpolation
+) -> Iterator[tuple[Compared, str, list[plots.Line]]]:
+    """Give each quantity with its title, the reference's line and the model's."""
     chosen = [c for c in compared.curves if c.name.startswith("fraction/")]
     kept = {c.name for c in even(chosen, _LINES)}
     for curve in compared.curves:
@@ -258,13 +290,4 @@ def _compared(scan: Scan, compared: Interpolation) -> Iterator[Picture]:
             ),
             plots.Line(scan.model, compared.edges, curve.generated, curve.generated_error),
         ]
-        title = f"{curve.label} [{curve.unit}]" if curve.unit else curve.label
-        figure = plots.curves(
-            lines,
-            title=title,
-            x_label=_axis(scan),
-            log_x=scan.condition == "energy",
-            band=scan.left_out,
-        )
-        alt = f"{curve.label}: reference and {scan.model} in bins of {_words(scan)}."
-        yield as_png(figure, alt, title, palette=True)
+        yield curve, f"{curve.label} [{curve.unit}]" if curve.unit else curve.label, lines

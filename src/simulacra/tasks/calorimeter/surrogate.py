@@ -18,6 +18,7 @@ from ...batch import Draws
 from ...conditions import accepted_range, condition_columns
 from ...data import (
     Geometry,
+    GridLayer,
     JoinedFiles,
     PointShowers,
     ShowerFile,
@@ -37,6 +38,7 @@ from ...generative import (
     require_device,
     shower_model,
 )
+from ...preprocess import CellPlaces
 from ...random import NOISE_LAW
 from ...train import History, Progress, TrainingSet, identity, train
 from .bands import Bands, checked_bands, outside
@@ -556,7 +558,13 @@ def _layout(
         conditions=("incident_energy", *conditions),
         cells=shapes if where.rectangular else (),
         particles=particles,
+        places=tuple(_cell_places(layer) for layer in where.layers if isinstance(layer, GridLayer)),
     )
+
+
+def _cell_places(layer: GridLayer) -> CellPlaces:
+    depth = () if np.isnan(layer.z_min + layer.z_max) else (layer.z_min, layer.z_max)
+    return CellPlaces(layer.x_edges, layer.y_edges, depth)
 
 
 def _refuse_missing(wanted: tuple[str, ...], found: Iterable[str], where: str) -> None:
