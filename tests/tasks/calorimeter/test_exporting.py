@@ -110,3 +110,18 @@ def test_every_other_family_becomes_a_graph(family, toy_showers, tmp_path):
     export(surrogate, tmp_path / "bundle")
     failed = [check for check in verify(tmp_path / "bundle", model=surrogate) if not check.passed]
     assert failed == []
+
+
+@pytest.mark.slow
+def test_layers_one_by_one_become_a_graph(toy_showers, tmp_path):
+    model = {"layers": "logarithms", "spectra": "layer", "copula": "symmetric"}
+    model = {
+        **TINY.model.to_dict(),
+        **model,
+        "energy": ONE_STEP,
+        "shape": {"family": "independent"},
+    }
+    surrogate = Surrogate(TINY.updated(model=model)).fit(toy_showers, seed=3)
+    surrogate.save(tmp_path / "model")
+    export(surrogate, tmp_path / "bundle")
+    assert all(check.passed for check in verify(tmp_path / "bundle", model=surrogate))
