@@ -134,3 +134,16 @@ def test_the_student_of_a_slow_flow_becomes_a_graph(toy_showers, tmp_path):
     model = {**teacher.config.model.to_dict(), "shape": shape}
     config = teacher.config.updated(model=model, teacher=str(folder))
     _refuse_faults(Surrogate(config).fit(toy_showers, seed=3), tmp_path)
+
+
+@pytest.mark.slow
+def test_layers_one_by_one_become_a_graph(toy_showers, tmp_path):
+    model = {"layers": "logarithms", "spectra": "layer", "copula": "symmetric"}
+    model = {
+        **TINY.model.to_dict(),
+        **model,
+        "energy": ONE_STEP,
+        "shape": {"family": "independent"},
+    }
+    surrogate = Surrogate(TINY.updated(model=model)).fit(toy_showers, seed=3)
+    _refuse_faults(surrogate, tmp_path)

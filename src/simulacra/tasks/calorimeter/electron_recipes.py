@@ -27,7 +27,6 @@ def electrons_copula() -> SurrogateConfig:
             mirror=True,
             copula="symmetric",
             layers="logarithms",
-            spectra="layer",
             energy_width=96,
             energy_blocks=3,
             shape=IndependentConfig(),
