@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .errors import FileFormatError, OutputError
 from .execute import atomic_path, atomic_text
 
-__all__ = ["PieceFolder", "pack"]
+__all__ = ["PieceFolder", "locked", "pack"]
 
 Array = NDArray[Any]
 
@@ -52,7 +52,7 @@ class PieceFolder:
         self._claim()
 
     def __enter__(self) -> Self:
-        self._lock.callback(_locked(self.folder, self._claim))
+        self._lock.callback(locked(self.folder, self._claim))
         for path in [*_half_written(self.file), *filter(_is_temporary, self.folder.iterdir())]:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -168,10 +168,17 @@ def _half_written(file: Path) -> Iterator[Path]:
     return file.parent.glob(f".{glob.escape(file.name)}.*.tmp")
 
 
-def _locked(folder: Path, claim: Callable[[], None]) -> Callable[[], None]:
+def locked(folder: Path, claim: Callable[[], None]) -> Callable[[], None]:
     """Keep other processes out of a folder; return what lets them in again.
 
     The lock goes with the process. File systems without locks have none.
+
+    Args:
+        folder: an existing folder.
+        claim: makes the folder again, should another process have removed it meanwhile.
+
+    Raises:
+        OutputError: if another process has locked it.
     """
     try:
         import fcntl
@@ -184,8 +191,7 @@ def _locked(folder: Path, claim: Callable[[], None]) -> Callable[[], None]:
         except BlockingIOError:
             os.close(descriptor)
             raise OutputError(
-                f"{folder}: another process is at work on these pieces; wait for it, or choose "
-                "another --out."
+                f"{folder}: another process is at work in it; wait for it, or choose another --out."
             ) from None
         except OSError:
             pass

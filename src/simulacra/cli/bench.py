@@ -75,8 +75,10 @@ def families(
         typer.Argument(metavar="RECIPE...", help="Recipes' names or YAML files."),
     ] = None,
     *,
-    data: Annotated[Path, typer.Option("--data", help="Training showers.")],
-    reference: Annotated[Path, typer.Option("--reference", help="Showers to judge with.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Training showers.")] = None,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="Showers to judge with.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     model: Annotated[
         list[str] | None,
@@ -86,9 +88,12 @@ def families(
         str, typer.Option("--budget", metavar="TIME", help="Of each training: 90s, 20m, 2h.")
     ] = "20m",
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trainings of each recipe.")] = 1,
-    suite: Annotated[str, typer.Option("--suite", help="Of the judge.")] = "quick",
+    suite: Annotated[str, typer.Option("--suite", help="Of the judge.")] = "ranking",
     threads: Annotated[int, typer.Option("--threads", min=1, help="Processor threads.")] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Fill a table that exists.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make anew what was made under other conditions.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
     """Train recipes within a budget on the same showers, judge them alike, write the table.
@@ -97,25 +102,22 @@ def families(
     without a recipe it is written again from the rows that are there.
     """
     from ..errors import ConfigError, OutputError
-    from ..evaluation.report import write_report
-    from ..execute import atomic_text, require_writable
+    from ..execute import require_writable
     from ..tasks.calorimeter import Surrogate
-    from ..tasks.calorimeter.contest import Contest, Entry, parse_budget, rows_of, verdicts_of
-    from ..tasks.calorimeter.contest_table import (
-        COLUMNS,
-        TERMINAL_COLUMNS,
-        as_csv,
-        as_markdown,
-        table_of,
-    )
+    from ..tasks.calorimeter.contest import Contest, Entry, parse_budget, rows_of, teachers_first
+    from ..tasks.calorimeter.contest_page import write_table
+    from ..tasks.calorimeter.contest_table import COLUMNS, TERMINAL_COLUMNS
     from ..tasks.calorimeter.recipes import given_recipe
     from ..tasks.calorimeter.shipped import find_model
     from .progress import ticker
 
     minutes = parse_budget(budget)
     entries = [Entry(given_recipe(name), seed) for seed in range(seeds) for name in recipes or []]
-    trained = [find_model(name) for name in model or []]
-    entries += [Entry(Surrogate.load(folder).config, 0, folder) for folder in trained]
+    trained = [Surrogate.load(find_model(name)) for name in model or []]
+    entries += [
+        Entry(surrogate.config, int(surrogate.manifest.get("seed", 0)), find_model(name))
+        for surrogate, name in zip(trained, model or [], strict=True)
+    ]
     held = rows_of(out)
     if not entries and not (held and resume):
         raise ConfigError(
@@ -125,17 +127,16 @@ def families(
     require_writable(out)
     if held and not resume:
         raise OutputError(f"{out}: holds the rows of a contest; add --resume to fill its table.")
-    contest = Contest(out, data, reference, minutes, suite=suite, threads=threads)
-    with ticker("contest") as tick:
-        for entry in entries:
-            contest.run(entry, tick.stage)
+    if entries:
+        if data is None or reference is None:
+            raise ConfigError(
+                "bench families: expected --data and --reference, to train and judge."
+            )
+        contest = Contest(out, data, reference, minutes, suite=suite, threads=threads, again=again)
+        with ticker("contest") as tick:
+            contest.run_all(teachers_first(entries), tick.stage)
+    lines, written = write_table(out)
     rows = rows_of(out)
-    lines = table_of(rows)
-    atomic_text(out / "table.json", json.dumps(rows, indent=1) + "\n")
-    atomic_text(out / "table.md", as_markdown(lines))
-    atomic_text(out / "table.csv", as_csv(lines))
-    if verdicts := verdicts_of(out, rows):
-        write_report(verdicts, out / "report.html", title="Families of generators")
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -147,7 +148,6 @@ def families(
     failed = [row for row in rows if "failure" in row]
     for row in failed:
         typer.echo(f"{row['name']}, seed {row['seed']}: {row['failure']}", err=True)
-    page = ", report.html" if verdicts else ""
-    typer.echo(f"{out}: table.md, table.csv, table.json{page}")
+    typer.echo(f"{out}: {', '.join(written)}")
     if len(failed) == len(rows):
         raise typer.Exit(1)

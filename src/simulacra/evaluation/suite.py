@@ -16,6 +16,7 @@ from .observables.declared import FAMILIES, PROTOCOL_FAMILIES
 __all__ = [
     "CHALLENGE",
     "QUICK",
+    "RANKING",
     "SUITES",
     "ClassifierTask",
     "Suite",
@@ -163,13 +164,18 @@ _DATA_SETS: dict[str, tuple[str, tuple[Inputs, ...], tuple[int, int, int]]] = {
     "ds3": ("calochallenge-3", _PROTOCOL, (60_000, 20_000, 20_000)),
 }
 
+RANKING = QUICK.updated(
+    name="ranking",
+    label="ranking of generators by small networks: not comparable with published numbers",
+    physics_distance=True,
+    classifiers=[
+        task.to_dict() for task in _tasks(("low_level", "high_level", "resnet"), FAST, 10_000)
+    ],
+)
+"""The quick suite with the Frechet physics distance and, for regular layers, the 3-D network."""
+
 _FURTHER = (
-    QUICK.updated(
-        name="ranking",
-        label="quick verdict with the Frechet and the kernel physics distance: "
-        "not comparable with published numbers",
-        physics_distance=True,
-    ),
+    RANKING,
     *(
         CHALLENGE.updated(
             name=f"calochallenge-{key}",

@@ -49,10 +49,13 @@ def pareto(
     floor: float = math.nan,
     logarithmic: bool = False,
     background: str = "",
+    time: str = "time per shower [ms]",
+    front: bool = False,
 ) -> Figure:
     """Draw quality against time per shower; to the lower left is better.
 
-    Points of one name are joined. A judged sample without a time becomes a horizontal line.
+    Points of one name are joined. A judged sample without a time becomes a horizontal line. More
+    judged samples than there are colours have their names beside them.
 
     Args:
         points: published and judged samples; values that are not positive are left out of a
@@ -61,6 +64,8 @@ def pareto(
         floor: what full simulation reaches against itself; nan if unknown.
         logarithmic: whether the vertical axis is.
         background: what the grey points are, in words, for the legend; ``""`` if there are none.
+        time: label of the horizontal axis.
+        front: join the judged samples that no other one beats in both.
 
     Raises:
         RangeError: if there is no point.
@@ -80,8 +85,12 @@ def pareto(
         for point in shown:
             _draw(axis, point)
         _joined(axis, shown)
+        if front:
+            _draw_front(axis, [p for p in shown if p.sample >= 0])
         _frame(axis, shown, quality, floor)
-        _labels(axis, [p for p in shown if p.sample < 0])
+        axis.set_xlabel(time)
+        many = max(p.sample for p in shown) >= len(COLOURS)
+        _labels(axis, [p for p in shown if p.sample < 0 or many])
         figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=8)
     return figure
 
@@ -119,6 +128,16 @@ def _joined(axis: Axes, points: Sequence[Point]) -> None:
             axis.plot(x, y, color=colour, linewidth=1.2 if own else 0.7, zorder=4 if own else 1)
 
 
+def _draw_front(axis: Axes, points: Sequence[Point]) -> None:
+    """Draw a staircase below which no sample lies."""
+    corners: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.milliseconds, p.value)):
+        if point.milliseconds > 0 and (not corners or point.value < corners[-1].value):
+            corners.append(point)
+    x, y = [p.milliseconds for p in corners], [p.value for p in corners]
+    axis.step(x, y, where="post", color=GREY, linewidth=1.0, linestyle="--", zorder=1)
+
+
 def _colour(point: Point) -> str:
     if point.sample < 0:
         return _FIELD.get(point.hardware, GREY)
@@ -138,14 +157,13 @@ def _frame(axis: Axes, points: Sequence[Point], quality: str, floor: float) -> N
         axis.set_ylim(min(values) - 0.06 * spread, max(values) + 0.12 * spread)
     if math.isfinite(floor):
         axis.axhline(floor, color=INK, linewidth=0.9, linestyle=":")
-    axis.set_xlabel("time per shower [ms]")
     axis.set_ylabel(plain_text(quality, 80))
     axis.grid(color="#e9ecef", linewidth=0.6)
     label_decades(axis.xaxis)
 
 
 def _labels(axis: Axes, points: Sequence[Point]) -> None:
-    """Name each published submission once, at its fastest point, where no other label stands."""
+    """Name each sample once, at its fastest point, where no other label stands."""
     from matplotlib import patheffects
 
     timed = [p for p in points if p.milliseconds > 0]

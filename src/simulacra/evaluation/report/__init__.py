@@ -7,8 +7,17 @@ The page is filled from verdicts alone. Nothing is measured here; pictures come 
 
 from __future__ import annotations
 
+from .front import Front, quality_against_time
 from .page import render_report, write_report
 from .pictures import Family, Picture
 from .words import sample_names
 
-__all__ = ["Family", "Picture", "render_report", "sample_names", "write_report"]
+__all__ = [
+    "Family",
+    "Front",
+    "Picture",
+    "quality_against_time",
+    "render_report",
+    "sample_names",
+    "write_report",
+]

@@ -17,6 +17,7 @@ from .compared import SIGNIFICANT, compared
 from .curves import roc, training_log
 from .diagnosis import diagnoses
 from .field import field
+from .front import Front
 from .observables import correlations, memorisation, observables, overview, profiles
 from .regions import regional
 from .showers import average_showers, single_showers
@@ -37,6 +38,7 @@ def write_report(
     title: str | None = None,
     reference_cards: Sequence[Mapping[str, Any]] = (),
     log: Mapping[str, Any] | None = None,
+    front: Front | None = None,
 ) -> Path:
     """Write the page; it appears whole or not at all.
 
@@ -50,6 +52,7 @@ def write_report(
             ``timing``, ``training``; everything else is listed as it is.
         log: of the training: columns of equal length (drawn against the first one) and single
             facts.
+        front: a table and pictures that come first.
 
     Returns:
         ``path``.
@@ -59,9 +62,10 @@ def write_report(
         ShapeError: if they are of different detectors.
         OutputError: if the file cannot be written.
     """
-    atomic_text(
-        path, render_report(verdicts, title=title, reference_cards=reference_cards, log=log)
+    page = render_report(
+        verdicts, title=title, reference_cards=reference_cards, log=log, front=front
     )
+    atomic_text(path, page)
     return Path(path)
 
 
@@ -71,6 +75,7 @@ def render_report(
     title: str | None = None,
     reference_cards: Sequence[Mapping[str, Any]] = (),
     log: Mapping[str, Any] | None = None,
+    front: Front | None = None,
 ) -> str:
     """Return the page of :func:`write_report` as text; the same verdicts give the same text."""
     import jinja2
@@ -114,6 +119,7 @@ def render_report(
         table=score_table(verdicts),
         roc=roc(verdicts, names),
         log=training_log(log),
+        front=front,
         open_rows=_OPEN_ROWS,
     )
 
