@@ -8,7 +8,7 @@ from simulacra.cli.app import app
 
 FLAGS = {
     "": "--cite --version",
-    "bench families": "--budget --data --json --model --out --reference --resume --seeds --suite "
+    "bench families": "--again --budget --data --json --model --out --reference --resume --seeds --suite "
     "--threads recipes",
     "bench judge": "--geometry --json --seed --showers --threads",
     "bench sampling": "--batch --executor --json --seed --workers model",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..random import Stream, uniform
 
-__all__ = ["EmptyScores", "NormalLaw"]
+__all__ = ["EmptyScores", "NormalLaw", "pieces"]
 
 _AT_ONCE = 1024
 

@@ -12,7 +12,14 @@ from torch import Tensor
 from ..errors import RangeError
 from .bijection import Bijection
 
-__all__ = ["Gaussianize"]
+__all__ = [
+    "Gaussianize",
+    "Quantiles",
+    "filled_scores",
+    "quantile_table",
+    "scores_of",
+    "values_of",
+]
 
 _TOP = 4.0  # the last node of a table; 3e-5 of a sample lies above
 _FEWEST = 30  # values from which quantiles are taken

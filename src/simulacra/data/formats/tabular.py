@@ -17,7 +17,7 @@ from .dense import energies_dtype, rows_per_chunk
 from .points import WrittenPoints, layer_numbers
 from .tables import Column, Lists, Table, TableWriter
 
-__all__ = ["ParquetPoints", "ParquetVoxels", "RootPoints", "RootVoxels"]
+__all__ = ["ParquetPoints", "ParquetVoxels", "RootPoints", "RootVoxels", "same_lists"]
 
 _TREE = "showers"
 _POINTS_PER_PIECE = 1 << 19

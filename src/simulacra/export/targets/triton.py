@@ -14,7 +14,7 @@ from ..exported import Exported, Material
 from ..opening import float_inputs, session_of
 from .contract import Opened, Part
 
-__all__ = ["Triton"]
+__all__ = ["Triton", "repository_name"]
 
 Array = NDArray[Any]
 _LARGEST_BATCH = 4096
