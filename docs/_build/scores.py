@@ -9,6 +9,7 @@ from typing import Any
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- scores -->\n", "<!-- /scores -->"
+LAYOUT = "calochallenge-1-photons"
 COLUMNS = {"auc/low_level": "AUC low-level", "auc/high_level": "AUC high-level"}
 
 # O. Amram et al., "CaloChallenge 2022", 2024, arXiv:2410.21611; data set 1, photons, on the
@@ -23,18 +24,20 @@ PUBLISHED = {
 
 
 def table(manifests: list[Mapping[str, Any]]) -> str:
-    """Return the table: our models judged as the published ones, then the published field."""
+    """Return the table: our models of the published layout, by what they were judged, the field."""
     names = " | ".join(COLUMNS.values())
-    lines = [f"| model | {names} | normalised ms per shower |", "|---|---|---|---|"]
+    lines = [f"| model | {names} | normalised ms per shower | judged by |", "|---|---|---|---|---|"]
     for manifest in manifests:
-        if not manifest.get("comparable"):
-            continue  # judged by another protocol, or not yet
+        if manifest["validity"]["geometry"] != LAYOUT:
+            continue
         scores = {score["name"]: score for score in manifest["scores"]}
         cells = [_cell(scores[name]) if name in scores else "not judged yet" for name in COLUMNS]
         time = manifest.get("timing", {}).get("normalised_ms_at_batch_1000", "")
-        lines.append(f"| `{manifest['name']}` | {' | '.join(cells)} | {time} |")
+        judged = manifest.get("suite_label", "")
+        lines.append(f"| `{manifest['name']}` | {' | '.join(cells)} | {time} | {judged} |")
     for name, values in PUBLISHED.items():
-        lines.append(f"| {name}, published | {' | '.join(f'{v:.3f}' for v in values)} | |")
+        numbers = " | ".join(f"{v:.3f}" for v in values)
+        lines.append(f"| {name}, published | {numbers} | | the CaloChallenge |")
     return "\n".join(lines) + "\n"
 
 
