@@ -108,13 +108,12 @@ def photons_with(
 
     Args:
         name: what the recipe is called.
-        family: settings of the generator of voxels; that of the layer energies has the same
-            family with its defaults.
+        family: settings of the generator of voxels; that of the layer energies is a coupling flow.
         training: settings of the training that differ from 20 epochs in batches of 256.
         **changes: further fields.
     """
     small = photons_demo()
-    energy = {"family": family["family"]}
+    energy = {"family": "coupling_flow"}
     model = small.model.updated(
         shape=family, energy=energy, mirror=True, copula="symmetric", spectra="layer"
     )
@@ -126,18 +125,20 @@ def photons_with(
 
 def photons_copula() -> SurrogateConfig:
     """Photons without a network for voxels: closed-form correlations of pairs, a few minutes."""
-    recipe = photons_with(
-        "photons-copula", {"family": "independent"}, training={"epochs": 4, "learning_rate": 3e-3}
+    return photons_with(
+        "photons-copula", {"family": "independent"}, training={"epochs": 6, "learning_rate": 3e-3}
     )
-    model = recipe.model.updated(energy={"family": "coupling_flow"})
-    return recipe.updated(model=model.to_dict())
 
 
 def photons_flow_matching() -> SurrogateConfig:
     """Photons by flow matching behind the copula, in three steps."""
-    return photons_with(
-        "photons-flow-matching", {"family": "flow_matching", "along": "angle", "steps": 3}
+    recipe = photons_with(
+        "photons-flow-matching",
+        {"family": "flow_matching", "along": "angle", "steps": 3},
+        training={"epochs": 24},
     )
+    model = recipe.model.updated(energy={"family": "flow_matching"})
+    return recipe.updated(model=model.to_dict())
 
 
 def photons_fast() -> SurrogateConfig:
