@@ -23,12 +23,12 @@ def main(drawn: str, reference: str) -> None:
     """Draw four panels: profile, empty layers, widths, voxels."""
     with style():
         figure = Figure(figsize=(9.0, 6.0), layout="constrained")
-        panels = figure.subplots(2, 2).flat
+        panels = list(figure.subplots(2, 2).flat)
         for path, label, colour in (
             (reference, "full simulation", INK),
             (drawn, "electrons-copula", plots.COLOURS[1]),
         ):
-            _sample(list(panels), read_showers(path), label, colour)
+            _sample(panels, read_showers(path), label, colour)
         PICTURE.write_bytes(plots.png(figure, dpi=110, palette=True))
     sys.stdout.write(f"{PICTURE}\n")
 
