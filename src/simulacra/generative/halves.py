@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..errors import ShapeError
 from ..nets import Patches
 
 __all__ = ["Half", "halves_of_patches", "halves_of_rings", "halves_of_vector"]
@@ -101,7 +102,15 @@ def halves_of_rings(rings: tuple[tuple[int, int], ...], number: int) -> list[Hal
     Args:
         rings: ``(radial bins, sectors)`` of each layer, in the flat order of the vector.
         number: how many halves.
+
+    Raises:
+        ShapeError: if layers are divided into different numbers of sectors.
     """
+    if len(divided := {n_alpha for _, n_alpha in rings if n_alpha > 1}) > 1:
+        raise ShapeError(
+            "coupling flow: expected layers with one common number of sectors (or with a single "
+            f"one), got {sorted(divided)}; the family autoregressive_flow takes any layers."
+        )
     sectors = max(n_alpha for _, n_alpha in rings)
     alternating = sectors % 2 == 0 and sectors >= 6
     halves: list[Half] = []

@@ -99,7 +99,7 @@ class InverseAutoregressiveFlow(Student, Flow):
         if not self._teacher:
             raise ConfigError(
                 "inverse autoregressive flow: expected a teacher, found none; train the family "
-                "autoregressive_flow first and distil it (`--teacher MODEL`)."
+                "autoregressive_flow first and distil it (`--set teacher=MODEL`)."
             )
         (teacher,), condition = self._teacher, batch.condition
         with torch.no_grad():

@@ -76,7 +76,7 @@ class Layerwise(GenerativeModel):
     def __init__(self, kit: NetworkKit, config: LayerwiseConfig) -> None:
         super().__init__()
         if not isinstance(kit, RingKit) or len(set(kit.rings)) != 1 or kit.rings[0][1] < 3:
-            shapes = sorted(set(kit.rings)) if isinstance(kit, RingKit) else "no layers at all"
+            shapes = sorted(set(kit.rings)) if isinstance(kit, RingKit) else "no rings"
             raise ShapeError(
                 "layerwise: expected layers of one shape with at least 3 sectors, such as "
                 f"CaloChallenge data set 2, found {shapes}; choose another family."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import Discriminator, Tag
@@ -56,5 +57,11 @@ def shower_model(
         raise ConfigError(
             "model: likeness_gan draws images, with the layers as rows; expected layers with the "
             f"same number of voxels, found {sorted(sizes)}."
+        )
+    cells, whole = min(sizes), math.prod(config.factors)
+    if cells % whole:
+        raise ConfigError(
+            f"model: likeness_gan makes rows {whole} times longer; expected layers with a multiple "
+            f"of {whole} voxels, found {cells}. Set model.factors to factors of {cells}."
         )
     return LikenessGan(config, len(layout.images), sizes.pop(), layout.conditions, layout.particles)

@@ -28,7 +28,8 @@ class Rings:
         if len(sectors) != 1 or min(sectors) < 3:
             raise ShapeError(
                 "ring network: expected layers with one common number of at least 3 angular "
-                f"sectors (or with a single one), got {sorted(sectors)}."
+                f"sectors (or with a single one), got {sorted(sectors) or 'none'}; the family "
+                "autoregressive_flow takes any layers."
             )
         self.sectors = sectors.pop()
         self.rings = [(int(n_radius), int(n_alpha)) for n_radius, n_alpha in rings]

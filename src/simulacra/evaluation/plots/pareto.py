@@ -74,7 +74,8 @@ def pareto(
     if not shown:
         raise RangeError("expected at least one point to draw, got none.")
     with style():
-        handles = _legend(shown, background, floor)
+        many = max(p.sample for p in shown) >= len(COLOURS)
+        handles = _legend([p for p in shown if p.sample < 0 or not many], background, floor)
         below = 0.62 + 0.17 * math.ceil(len(handles) / 2)  # inches for the axis label, the legend
         height = 4.2 + below
         figure = new_figure(7.6, height)
@@ -89,7 +90,6 @@ def pareto(
             _draw_front(axis, [p for p in shown if p.sample >= 0])
         _frame(axis, shown, quality, floor)
         axis.set_xlabel(time)
-        many = max(p.sample for p in shown) >= len(COLOURS)
         _labels(axis, [p for p in shown if p.sample < 0 or many])
         figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=8)
     return figure

@@ -7,7 +7,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ...config import Config
-from ...generative import CascadeConfig, ShowerModelConfig
+from ...generative import (
+    CascadeConfig,
+    InverseAutoregressiveFlowConfig,
+    MeanFlowConfig,
+    ShowerModelConfig,
+)
 from ...train import TrainingConfig
 
 __all__ = ["SurrogateConfig"]
@@ -43,6 +48,16 @@ class SurrogateConfig(Config):
     lessons: int = Field(default=0, ge=0)
     half_precision: bool = False
     licence: str = "not stated"
+
+    @property
+    def is_student(self) -> bool:
+        """True if a part of the model has nothing to learn from without a teacher."""
+        parts = [getattr(self.model, name, None) for name in ("shape", "energy")]
+        return any(
+            isinstance(part, InverseAutoregressiveFlowConfig)
+            or (isinstance(part, MeanFlowConfig) and part.lesson == "end")
+            for part in parts
+        )
 
     @model_validator(mode="after")
     def _symmetric_only_along_the_axis(self) -> Self:

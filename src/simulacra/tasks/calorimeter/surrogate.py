@@ -145,6 +145,11 @@ class Surrogate:
         say = stage or (lambda _: None)
         device = require_device(device)
         bands = checked_bands(leave_out or {}, self.config.conditions)
+        if self.config.is_student and self.config.teacher is None:
+            raise ConfigError(
+                f"{self.config.name}: a student of this family needs a teacher, found none; set "
+                "`teacher` to a model's folder or to a shipped model's name (--set teacher=MODEL)."
+            )
         events = _Events.read(data, self.config, bands)
         layout = _layout(events.geometry, self.config.conditions, events.particles)
         model = initialised(lambda: shower_model(self.config.model, layout), seed)
