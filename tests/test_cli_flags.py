@@ -8,8 +8,8 @@ from simulacra.cli.app import app
 
 FLAGS = {
     "": "--cite --version",
-    "bench families": "--again --budget --data --json --model --out --reference --resume --seeds --suite "
-    "--threads recipes",
+    "bench families": "--again --budget --data --json --model --out --reference --resume --seeds "
+    "--suite --threads recipes",
     "bench judge": "--geometry --json --seed --showers --threads",
     "bench sampling": "--batch --executor --json --seed --workers model",
     "compare": "--json --out --title verdicts",
