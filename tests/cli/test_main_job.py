@@ -39,7 +39,7 @@ def files(tmp_path_factory):
 @pytest.fixture
 def model(simulacra, files, tmp_path):
     out = tmp_path / "model"
-    done = simulacra("train", "photons", "--data", files / "train.hdf5", "--out", out, *SETTINGS)
+    done = simulacra("train", "photons-demo", "--data", files / "train.hdf5", "--out", out, *SETTINGS)
     assert done.code == 0, done.err
     assert f"{out}: trained on 300 showers" in done.out
     return out
@@ -83,11 +83,11 @@ def test_particles_of_another_detector_are_taken_with_a_warning(simulacra, model
 
 
 def test_training_twice_into_one_folder_needs_resume(simulacra, files, model):
-    again = simulacra("train", "photons", "--data", files / "train.hdf5", "--out", model, *SETTINGS)
+    again = simulacra("train", "photons-demo", "--data", files / "train.hdf5", "--out", model, *SETTINGS)
     assert again.code == 2
     assert "holds a trained model already" in again.err
     resumed = simulacra(
-        "train", "photons", "--data", files / "train.hdf5", "--out", model, *SETTINGS, "--resume"
+        "train", "photons-demo", "--data", files / "train.hdf5", "--out", model, *SETTINGS, "--resume"
     )
     assert resumed.code == 0
 
@@ -118,9 +118,9 @@ def test_models_lists_what_ships(simulacra):
     ("arguments", "sentence"),
     [
         (["train", "photos", "--data", "X", "--out", "O"], "Did you mean `photons`?"),
-        (["train", "photons", "--data", "X", "--out", "O"], "X"),
+        (["train", "photons-demo", "--data", "X", "--out", "O"], "X"),
         (
-            ["train", "photons", "--data", "X", "--out", "O", "--set", "training.epoch=3"],
+            ["train", "photons-demo", "--data", "X", "--out", "O", "--set", "training.epoch=3"],
             "Did you mean `epochs`?",
         ),
         (["sample", "nonsense", "--out", "O", "-n", "3", "--energy", "1GeV"], "Known: "),
@@ -195,7 +195,7 @@ def test_files_that_cannot_be_trained_on(simulacra, files, tmp_path, spoil, sent
     with h5py.File(tmp_path / "bad.hdf5", "r+") as file:
         spoil(file)
     out = tmp_path / "model"
-    run = simulacra("train", "photons", "--data", tmp_path / "bad.hdf5", "--out", out, *SETTINGS)
+    run = simulacra("train", "photons-demo", "--data", tmp_path / "bad.hdf5", "--out", out, *SETTINGS)
     assert run.code == 2
     assert sentence.lower() in run.err.lower()
     assert not out.exists()
@@ -213,7 +213,7 @@ def test_a_yaml_that_is_not_plain_data(simulacra, files, tmp_path):
 def test_a_device_that_is_not_here_is_refused_before_the_training(simulacra, files, tmp_path):
     out = tmp_path / "never"
     arguments = ("--data", files / "train.hdf5", "--out", out, "--device", "nonsense", *SETTINGS)
-    run = simulacra("train", "photons", *arguments)
+    run = simulacra("train", "photons-demo", *arguments)
     assert run.code == 2
     assert run.err.startswith("simulacra: device: 'nonsense' is not on this machine")
     assert run.err.count("\n") == 1
@@ -223,7 +223,7 @@ def test_a_device_that_is_not_here_is_refused_before_the_training(simulacra, fil
 def test_a_model_that_no_memory_holds_is_one_line(simulacra, files, tmp_path):
     out = tmp_path / "never"
     arguments = ("--data", files / "train.hdf5", "--out", out, *SETTINGS)
-    run = simulacra("train", "photons", *arguments, "--set", f"model.channels={10**12}")
+    run = simulacra("train", "photons-demo", *arguments, "--set", f"model.channels={10**12}")
     assert run.code == 2
     assert "not enough memory" in run.err
     assert run.err.count("\n") == 1
@@ -264,7 +264,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_work(simulacra, files,
     out = tmp_path / "file" / "sub" / "result"
     data = files / "test.hdf5"
     words = {
-        "train": ["train", "photons", "--data", data],
+        "train": ["train", "photons-demo", "--data", data],
         "sample": ["sample", "no-model", "--energy", "5GeV", "-n", "1"],
         "evaluate": ["evaluate", data, "--reference", data],
     }[verb]

@@ -172,7 +172,7 @@ def test_train(toy_showers, tmp_path):
 
     Attempts(
         lambda folder: [
-            "train", "photons", "--data", str(tmp_path / "train.hdf5"), "--resume",
+            "train", "photons-demo", "--data", str(tmp_path / "train.hdf5"), "--resume",
             "--out", str(folder / "model"), *(w for one in settings for w in ("--set", one)),
         ],
         weights,
