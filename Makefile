@@ -17,7 +17,7 @@ help:
 	@echo "make bench     time the shipped model and the judge"
 	@echo "make lint | types | fast | doctest | readme   one part of make test"
 	@echo "make names     write down the public names again"
-	@echo "make table     write the tables of scores and of families again"
+	@echo "make table     write the tables of scores and of families again (ROWS=contest/table.json: new rows)"
 	@echo "make minimums  fast tests with the lowest versions of pyproject.toml"
 	@echo "make wheels    check that every core dependency has wheels for Python 3.12 to 3.14"
 	@echo "make clean     remove the virtual environment and everything built"
@@ -61,7 +61,8 @@ docs: $(VENV)/docs.stamp
 names: $(VENV)/dev.stamp
 	$(BIN)/python tests/test_public_names.py
 
-table: $(VENV)/core.stamp
+table: $(VENV)/core.stamp   # make table ROWS=contest/table.json takes the rows of a contest over
+	$(if $(ROWS),cp $(ROWS) validation/families.json)
 	$(BIN)/python docs/_build/scores.py
 	$(BIN)/python docs/_build/families.py
 
