@@ -39,7 +39,9 @@ def files(tmp_path_factory):
 @pytest.fixture
 def model(simulacra, files, tmp_path):
     out = tmp_path / "model"
-    done = simulacra("train", "photons-demo", "--data", files / "train.hdf5", "--out", out, *SETTINGS)
+    done = simulacra(
+        "train", "photons-demo", "--data", files / "train.hdf5", "--out", out, *SETTINGS
+    )
     assert done.code == 0, done.err
     assert f"{out}: trained on 300 showers" in done.out
     return out
@@ -83,11 +85,20 @@ def test_particles_of_another_detector_are_taken_with_a_warning(simulacra, model
 
 
 def test_training_twice_into_one_folder_needs_resume(simulacra, files, model):
-    again = simulacra("train", "photons-demo", "--data", files / "train.hdf5", "--out", model, *SETTINGS)
+    again = simulacra(
+        "train", "photons-demo", "--data", files / "train.hdf5", "--out", model, *SETTINGS
+    )
     assert again.code == 2
     assert "holds a trained model already" in again.err
     resumed = simulacra(
-        "train", "photons-demo", "--data", files / "train.hdf5", "--out", model, *SETTINGS, "--resume"
+        "train",
+        "photons-demo",
+        "--data",
+        files / "train.hdf5",
+        "--out",
+        model,
+        *SETTINGS,
+        "--resume",
     )
     assert resumed.code == 0
 
@@ -195,7 +206,9 @@ def test_files_that_cannot_be_trained_on(simulacra, files, tmp_path, spoil, sent
     with h5py.File(tmp_path / "bad.hdf5", "r+") as file:
         spoil(file)
     out = tmp_path / "model"
-    run = simulacra("train", "photons-demo", "--data", tmp_path / "bad.hdf5", "--out", out, *SETTINGS)
+    run = simulacra(
+        "train", "photons-demo", "--data", tmp_path / "bad.hdf5", "--out", out, *SETTINGS
+    )
     assert run.code == 2
     assert sentence.lower() in run.err.lower()
     assert not out.exists()

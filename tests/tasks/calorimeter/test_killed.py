@@ -51,7 +51,14 @@ def test_a_killed_training_resumes_to_the_same_weights(toy_showers, tmp_path):
     sets = [word for setting in settings for word in ("--set", setting)]
 
     def arguments(name):
-        return ["train", "photons-demo", "--data", tmp_path / "train.hdf5", "--out", tmp_path / name]
+        return [
+            "train",
+            "photons-demo",
+            "--data",
+            tmp_path / "train.hdf5",
+            "--out",
+            tmp_path / name,
+        ]
 
     log = tmp_path / "killed" / "training" / "log.jsonl"
     _killed_when(
