@@ -2,6 +2,9 @@
 
     python benchmarks/ship.py runs/photons --reference photons-test.hdf5 --out src/simulacra/models
 
+The shipped `photons` was judged with `--suite benchmarks/one-split.yaml`, `photons-fast` and
+`electrons-copula` with `--suite quick`.
+
 Draws as many showers as the reference has, with its incident particles; runs the challenge's
 classifiers on rotated splits, each in a process of one thread; times sampling; writes the folder
 with scores in its manifest. The models themselves are made by `simulacra train`; the command is in
@@ -81,7 +84,7 @@ def _judged(surrogate: Surrogate, given: argparse.Namespace) -> Verdict:
     showers = given.model / "judged.hdf5"
     particles = particles_like(reference, surrogate.config.conditions)
     sample_to_file(surrogate, showers, particles, seed=given.seed, workers=given.threads)
-    kept = given.model / f"verdict-{given.suite}.json"
+    kept = given.model / f"verdict-{Path(given.suite).stem}.json"
     verdict = Verdict.load(kept) if kept.exists() else None
     if verdict is None or verdict.generated.sha256 != open_showers(showers).digest():
         verdict = evaluate(

@@ -351,10 +351,10 @@ class ShowerCascade(Student, GenerativeModel):
         self, layers: Tensor, voxels: Tensor, condition: Tensor, draws: Draws
     ) -> tuple[Tensor, Tensor]:
         """Return scores of layers and voxels, those of empty ones drawn anew."""
-        empty = draws.normal(self.layers, Stream.EMPTY_VOXELS)
-        scores = self.scores.encode_layers(layers, self._at(condition), empty)
-        uniform = draws.uniform(self.layout.voxels, Stream.EMPTY_VOXELS)
         at = self._at(condition)
+        empty = draws.normal(self.layers, Stream.EMPTY_VOXELS)
+        scores = self.scores.encode_layers(layers, at, empty)
+        uniform = draws.uniform(self.layout.voxels, Stream.EMPTY_VOXELS)
         return scores, self.scores.fill_voxels(voxels, layers, at, uniform)
 
     def _for_copula(

@@ -13,7 +13,7 @@ from .bijection import Chain
 from .energy import LayerRatios
 from .expected import ExpectedScores
 from .gaussian import Gaussianize
-from .showers import checked_threshold, filled_layers, scaled_to_layers
+from .showers import checked_threshold, filled_layers, layer_sums, scaled_to_layers
 
 __all__ = ["AimedScores"]
 
@@ -118,8 +118,7 @@ class AimedScores(nn.Module):
 
     def layer_energies(self, energies: Tensor) -> Tensor:
         """Return the energy of each layer above threshold, ``(events, layers)``, MeV."""
-        parts = self._kept(energies).split(self.sizes, dim=1)
-        return torch.stack([part.sum(dim=1) for part in parts], dim=1)
+        return layer_sums(energies, self.sizes, self.threshold)
 
     @property
     def further_size(self) -> int:

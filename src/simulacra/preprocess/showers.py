@@ -16,10 +16,15 @@ from .energy import LayerRatios
 from .gaussian import Gaussianize
 from .layers import LayerLogarithms
 
+__all__ = [
+    "ShowerScores",
+    "checked_threshold",
+    "filled_layers",
+    "layer_sums",
+    "scaled_to_layers",
+]
+
 _SOFT = 0.1  # added to both logarithms of a share, so that there is one at the threshold
-
-__all__ = ["ShowerScores", "checked_threshold", "filled_layers", "scaled_to_layers"]
-
 _LEAST = 1e-6  # of the threshold, that every voxel has above it
 _MOST = 1e30  # MeV; sums over a layer stay finite
 
@@ -165,8 +170,7 @@ class ShowerScores(nn.Module):
 
     def layer_energies(self, energies: Tensor) -> Tensor:
         """Return the energy of each layer above threshold, ``(events, layers)``, MeV."""
-        kept = torch.where(energies >= self.threshold, energies, 0.0)
-        return _Layers(self.sizes, kept.device).sums(kept)
+        return layer_sums(energies, self.sizes, self.threshold)
 
     def _looked_up_at(self, layers: Tensor, log_energy: Tensor) -> Tensor:
         """Return the logarithm of the energy at which the tables of voxels are looked up."""
@@ -213,6 +217,18 @@ def checked_threshold(threshold: float) -> float:
             "zero energy need a threshold that tells them from filled ones."
         )
     return threshold
+
+
+def layer_sums(energies: Tensor, sizes: Sequence[int], threshold: float) -> Tensor:
+    """Return the energy that each layer has above the threshold, ``(events, layers)``, MeV.
+
+    Args:
+        energies: of voxels in MeV, ``(events, voxels)``.
+        sizes: how many voxels each layer has, in order.
+        threshold: in MeV; voxels below it do not count.
+    """
+    kept = torch.where(energies >= threshold, energies, 0.0)
+    return _Layers(sizes, kept.device).sums(kept)
 
 
 def filled_layers(layers: Tensor, threshold: float, noise: Tensor) -> Tensor:
