@@ -6,7 +6,6 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -29,8 +28,8 @@ def models(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("model", "geometry", *_SCORES.values(), "ms/shower"):
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("model", "geometry", *_SCORES.values(), "ms"):
         table.add_column(name, no_wrap=True)
     for entry in found:
         scores = {score["name"]: score for score in entry["scores"]}
@@ -45,6 +44,7 @@ def models(
     for entry in found:
         valid = f"{entry['particle']}, {_ranges(entry['ranges'])}"
         console.print(f"{entry['name']}: {valid}; judged by {entry['judged_by']}", soft_wrap=True)
+    console.print("ms: normalised, per shower, in batches of 1000.")
     console.print("All scores: simulacra models --json, or each model's card.")
 
 
