@@ -47,6 +47,39 @@ def test_filling_a_spike_gives_a_normal():
     )
 
 
+@pytest.mark.statistical
+def test_crowded_nodes_follow_a_spectrum_that_rises_from_nothing():
+    """Filled values are 1 + 0.2 z: 20,000 draws have at most 30 below 0.2 (truth 0.6; 1e-20)."""
+    rng = torch.Generator().manual_seed(5)
+    x = 1 + 0.2 * torch.randn(EVENTS, 1, generator=rng).abs()
+    x = torch.where(torch.rand(EVENTS, 1, generator=rng) < 0.7, x * 0 - 1, x - 1)
+    x = torch.where(x > 0, x + 0.15 * torch.rand(EVENTS, 1, generator=rng).sqrt(), x)
+    at = torch.full((EVENTS,), 7.0)
+    drawn = {}
+    for crowded in (False, True):
+        fitted = Gaussianize([0], spike=True, crowded=crowded, nodes=32).fit(x, at)
+        y = torch.randn(EVENTS, 1, generator=torch.Generator().manual_seed(6))
+        drawn[crowded] = fitted.inverse(y, at)
+        filled = x > 0
+        back = fitted.inverse(fitted(x, at), at)
+        torch.testing.assert_close(back[filled], x[filled], rtol=1e-3, atol=1e-4)
+    low = x.quantile(0.705)  # half a percent of all, a sixtieth of what is filled
+    true = float(((x > 0) & (x < low)).float().mean())
+    found = {k: float(((v > 0) & (v < low)).float().mean()) for k, v in drawn.items()}
+    scatter = math.sqrt(true / EVENTS)
+    assert abs(found[True] - true) < 6 * scatter < found[False] - true, (true, found)
+
+
+def test_crowded_nodes_have_the_derivative_of_their_map():
+    x, log_energy = _sample(7)
+    fitted = Gaussianize([0], spike=False, crowded=True).fit(x, log_energy)
+    x, at = x[:50].double(), log_energy[:50]
+    step = 1e-4
+    rise = (fitted(x + step, at) - fitted(x - step, at))[:, 0] / (2 * step)
+    close = (fitted.log_det(x, at) - rise.log()).abs() < 1e-2
+    assert float(close.float().mean()) > 0.9  # but where a node lies between the two
+
+
 def test_members_of_a_group_share_their_table():
     x, log_energy = _sample(4)
     pair = torch.cat([x, 2 * x], dim=1)

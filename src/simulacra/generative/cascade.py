@@ -89,6 +89,8 @@ class CascadeConfig(Config):
         spectra: voxels have a spectrum at every ``incident`` energy, or at every energy of their
             ``layer``, or, for rectangular cells, at that and at what each should hold around the
             particle's ``axis`` (:class:`~simulacra.preprocess.AimedScores`).
+        nodes: of the tables of spectra of rings: ``even``, or ``crowded`` towards the threshold,
+            for spectra that rise slowly from it.
         slab: layers that the network of voxels takes together, for layers of one shape
             (:class:`~simulacra.nets.DepthMixer`); 0: all, in any shape (the ring network).
         patch: cells that a patch of a layer of rectangular cells has at most; no part for rings.
@@ -107,6 +109,7 @@ class CascadeConfig(Config):
     copula: Literal["none", "symmetric", "by_layer"] = "none"
     layers: Literal["ratios", "logarithms"] = "ratios"
     spectra: Literal["incident", "layer", "axis"] = "incident"
+    nodes: Literal["even", "crowded"] = "even"
     slab: int = Field(default=0, ge=0)
     patch: int = Field(default=24, ge=1)
     channels: int = Field(default=128, ge=1)
@@ -125,6 +128,8 @@ class CascadeConfig(Config):
                 "spectra=axis is for particles from anywhere: expected equivariant=false and "
                 "layers=ratios"
             )
+        if self.spectra == "axis" and self.nodes != "even":
+            raise ValueError("nodes=crowded is for spectra of rings; expected even with axis")
         return self
 
     @model_validator(mode="after")
@@ -419,6 +424,7 @@ def _scores(config: CascadeConfig, layout: ShowerLayout) -> ShowerScores | Aimed
         by_ring=config.equivariant,
         layers=config.layers,
         spectra=config.spectra,
+        crowded=config.nodes == "crowded",
     )
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "Gaussianize",
     "Quantiles",
     "filled_scores",
+    "node_places",
     "quantile_table",
     "scores_of",
     "taken",
@@ -31,10 +32,10 @@ class Gaussianize(Bijection):
 
     .. math:: y = \Phi^{-1}\bigl(F_{g}(x \mid E_\text{inc})\bigr)
 
-    The quantile function :math:`F_g^{-1}(\Phi(y) \mid E)` is tabulated on equidistant nodes
-    :math:`y` for each group of features and each of ``knots`` energies, and interpolated linearly
-    in :math:`y` and :math:`\ln E`; beyond the ends it goes on straight. Features of one group
-    share a table: with the voxels of a ring in one group the map commutes with rotations.
+    The quantile function :math:`F_g^{-1}(\Phi(y) \mid E)` is tabulated on nodes :math:`y` for
+    each group of features and each of ``knots`` energies, and interpolated linearly in :math:`y`
+    and :math:`\ln E`; beyond the ends it goes on straight. Features of one group share a table:
+    with the voxels of a ring in one group the map commutes with rotations.
 
     With ``spike`` the events below 0 (voxels below threshold) form one block of probability
     :math:`p` under the boundary :math:`b = \Phi^{-1}(p)`: :meth:`fill` spreads them over that part
@@ -47,6 +48,9 @@ class Gaussianize(Bijection):
             layer, the same for all features of a group; tables reach as far as each group's.
         knots: number of energies with a table.
         nodes: intervals per table.
+        crowded: the nodes of a table stand closer together towards its beginning, see
+            :func:`node_places`: where a spectrum rises slowly from the boundary, one interval in
+            many is too wide.
 
     Shapes:
         x: ``(events, features)``, dimensionless.
@@ -67,6 +71,7 @@ class Gaussianize(Bijection):
         own: bool = False,
         knots: int = 12,
         nodes: int = 32,
+        crowded: bool = False,
     ) -> None:
         super().__init__()
         if knots < 2 or nodes < 2:
@@ -75,11 +80,12 @@ class Gaussianize(Bijection):
         self.spike = spike
         self.own = own
         self.nodes = nodes
+        self.crowded = crowded
         self.register_buffer("groups", torch.tensor(list(groups)), persistent=False)
         energies = torch.linspace(0.0, 1.0, knots)
         self.register_buffer("knots", energies[:, None].repeat(1, number) if own else energies)
         self.register_buffer("bottom", torch.full((knots, number), -_TOP))
-        straight = torch.linspace(-_TOP, _TOP, nodes + 1)
+        straight = -_TOP + 2 * _TOP / nodes * node_places(nodes, crowded=crowded).float()
         self.register_buffer("table", straight.repeat(knots, number, 1))
 
     def fit(
@@ -138,16 +144,19 @@ class Gaussianize(Bijection):
                     self._fit_group(k, group, column, x, w, mask)
 
     def forward(self, x: Tensor, log_energy: Tensor) -> Tensor:
-        return scores_of(x, self._table_at(log_energy), self.nodes, spike=self.spike)
+        at = self._table_at(log_energy)
+        return scores_of(x, at, self.nodes, spike=self.spike, crowded=self.crowded)
 
     def inverse(self, y: Tensor, log_energy: Tensor) -> Tensor:
-        return values_of(y, self._table_at(log_energy), self.nodes, spike=self.spike)
+        at = self._table_at(log_energy)
+        return values_of(y, at, self.nodes, spike=self.spike, crowded=self.crowded)
 
     def log_det(self, x: Tensor, log_energy: Tensor) -> Tensor:
         at = self._table_at(log_energy)
         y = self.forward(x, log_energy)
-        low = ((y - at.bottom) / at.step).long().clamp(0, self.nodes - 1)
-        slope = at.step / (at.value(low + 1) - at.value(low))
+        low = _interval((y - at.bottom) / at.step, self.nodes, crowded=self.crowded)
+        left, right = (_place(n, self.nodes, crowded=self.crowded) for n in (low, low + 1))
+        slope = at.step * (right - left) / (at.value(low + 1) - at.value(low))
         slope = torch.where(y > _TOP, 1 / at.slope, slope)
         outside = torch.ones_like(slope) if self.spike else 1 / at.slope
         return torch.where(y < at.bottom, outside, slope).log().sum(dim=1)
@@ -182,7 +191,9 @@ class Gaussianize(Bijection):
     def _fit_table(self, k: int, group: int, x: Tensor, weight: Tensor) -> None:
         """Tabulate the weighted quantiles of one group's values, ``(events, members)``."""
         each = weight[:, None].expand(x.shape).flatten()
-        bottom, table = quantile_table(x.flatten(), each, self.nodes, spike=self.spike)
+        bottom, table = quantile_table(
+            x.flatten(), each, self.nodes, spike=self.spike, crowded=self.crowded
+        )
         self.bottom[k, group] = bottom
         self.table[k, group] = table
 
@@ -235,7 +246,7 @@ class _Table:
         left: the knot below each event's energy, ``(events, 1)`` or ``(events, features)``.
         part: how far the energy is on the way to the next one, likewise.
         bottom: score at which the table begins.
-        step: distance of its nodes.
+        step: mean distance of its nodes.
         slope: of the line beyond its ends.
     """
 
@@ -273,7 +284,7 @@ class Quantiles(Protocol):
 
     Attributes:
         bottom: score of the first node.
-        step: distance of the nodes.
+        step: mean distance of the nodes.
         slope: of the line beyond the ends.
         first: value at the first node.
         last: value at the last node.
@@ -299,7 +310,31 @@ class Quantiles(Protocol):
         ...
 
 
-def scores_of(x: Tensor, at: Quantiles, nodes: int, *, spike: bool) -> Tensor:
+def node_places(nodes: int, *, crowded: bool) -> Tensor:
+    r"""Return where the nodes of a table stand, in mean distances from the first one.
+
+    .. math:: 0, 1, \ldots, n \quad\text{or, crowded,}\quad n \left(\frac jn\right)^2
+
+    Args:
+        nodes: intervals.
+        crowded: closer together towards the beginning.
+    """
+    return _place(torch.arange(nodes + 1, dtype=torch.float64), nodes, crowded=crowded)
+
+
+def _place(node: Tensor, nodes: int, *, crowded: bool) -> Tensor:
+    return node * node / nodes if crowded else node
+
+
+def _interval(place: Tensor, nodes: int, *, crowded: bool) -> Tensor:
+    """Return the number of the interval that a place lies in, or the nearest one."""
+    number = (place.clamp(min=0) * nodes).sqrt() if crowded else place
+    return number.long().clamp(0, nodes - 1)
+
+
+def scores_of(
+    x: Tensor, at: Quantiles, nodes: int, *, spike: bool, crowded: bool = False
+) -> Tensor:
     """Return the scores of values, ``(events, features)``; the other way is :func:`values_of`.
 
     Args:
@@ -307,6 +342,7 @@ def scores_of(x: Tensor, at: Quantiles, nodes: int, *, spike: bool) -> Tensor:
         at: the tables.
         nodes: intervals of each.
         spike: whether all below 0 is one class.
+        crowded: where nodes stand, see :func:`node_places`.
     """
     low = torch.zeros(x.shape, dtype=torch.int64, device=x.device)
     high = torch.full_like(low, nodes)
@@ -315,19 +351,27 @@ def scores_of(x: Tensor, at: Quantiles, nodes: int, *, spike: bool) -> Tensor:
         below = at.value(middle) <= x
         low, high = torch.where(below, middle, low), torch.where(below, high, middle)
     value = at.value(low)
-    y = at.bottom + at.step * (low + (x - value) / (at.value(low + 1) - value))
+    left, right = (_place(node, nodes, crowded=crowded) for node in (low, low + 1))
+    part = (x - value) / (at.value(low + 1) - value)
+    y = at.bottom + at.step * (left + part * (right - left))
     first, last = at.first, at.last
     y = torch.where(x > last, _TOP + (x - last) / at.slope, y)
     before = x if spike else (x - first) / at.slope
     return torch.where(x < first, at.bottom + before, y)
 
 
-def values_of(y: Tensor, at: Quantiles, nodes: int, *, spike: bool) -> Tensor:
+def values_of(
+    y: Tensor, at: Quantiles, nodes: int, *, spike: bool, crowded: bool = False
+) -> Tensor:
     """Return the values of scores, ``(events, features)``; see :func:`scores_of`."""
     place = (y - at.bottom) / at.step
-    low = place.long().clamp(0, nodes - 1)
+    low = _interval(place, nodes, crowded=crowded)
     value = at.value(low)
-    x = value + (place - low) * (at.value(low + 1) - value)
+    part = place - low
+    if crowded:
+        left, right = (_place(node, nodes, crowded=True) for node in (low, low + 1))
+        part = (place - left) / (right - left)
+    x = value + part * (at.value(low + 1) - value)
     x = torch.where(y > _TOP, at.last + (y - _TOP) * at.slope, x)
     before = y - at.bottom
     if not spike:
@@ -342,7 +386,13 @@ def filled_scores(y: Tensor, boundary: Tensor, uniform: Tensor) -> Tensor:
 
 
 def quantile_table(
-    x: Tensor, weight: Tensor, nodes: int, *, spike: bool, room: float = 0.5
+    x: Tensor,
+    weight: Tensor,
+    nodes: int,
+    *,
+    spike: bool,
+    room: float = 0.5,
+    crowded: bool = False,
 ) -> tuple[float, Tensor]:
     """Return the score of the first node, and the quantiles at all of them, ``(nodes + 1,)``.
 
@@ -353,6 +403,7 @@ def quantile_table(
         spike: whether all below 0 is one class, that ends at the first node.
         room: how far below the last node the first one stays; what is filled more rarely than that
             is filled as often.
+        crowded: where nodes stand, see :func:`node_places`.
 
     Raises:
         RangeError: if the weights do not sum to a positive number.
@@ -367,7 +418,8 @@ def quantile_table(
         empty = float(share[value < 0][-1]) if bool((value < 0).any()) else 0.0
         boundary = float(torch.special.ndtri(torch.tensor(empty, dtype=torch.float64)))
         bottom = min(max(boundary, -_TOP), _TOP - room)
-    score = torch.linspace(bottom, _TOP, nodes + 1, dtype=torch.float64)
+    step = (_TOP - bottom) / nodes
+    score = bottom + step * node_places(nodes, crowded=crowded)
     place = torch.searchsorted(share, torch.special.ndtr(score)).clamp(max=len(value) - 1)
     quantile = value[place]
     if spike:

@@ -24,6 +24,7 @@ __all__ = [
     "scaled_to_layers",
 ]
 
+_EVEN, _CROWDED = 32, 48  # intervals of a table
 _SOFT = 0.1  # added to both logarithms of a share, so that there is one at the threshold
 _LEAST = 1e-6  # of the threshold, that every voxel has above it
 _MOST = 1e30  # MeV; sums over a layer stay finite
@@ -47,6 +48,8 @@ class ShowerScores(nn.Module):
             with layers that are mostly empty.
         spectra: voxels have a table at every ``incident`` energy, or at every energy of their
             ``layer``, which says more of how many of them are filled.
+        crowded: tables of voxels have 48 intervals, closer together towards the threshold, in
+            place of 32 equal ones (:func:`~simulacra.preprocess.gaussian.node_places`).
 
     Raises:
         RangeError: if the threshold is not positive.
@@ -62,6 +65,7 @@ class ShowerScores(nn.Module):
         by_ring: bool = True,
         layers: Literal["ratios", "logarithms"] = "ratios",
         spectra: Literal["incident", "layer"] = "incident",
+        crowded: bool = False,
     ) -> None:
         super().__init__()
         self.threshold = checked_threshold(threshold)
@@ -73,7 +77,13 @@ class ShowerScores(nn.Module):
             each = n_radius * n_alpha // copies
             groups += [first + i for _ in range(copies) for i in range(each)]
         self.log = Log(threshold)
-        self.voxels = Gaussianize(groups, spike=True, own=spectra == "layer")
+        self.voxels = Gaussianize(
+            groups,
+            spike=True,
+            own=spectra == "layer",
+            nodes=_CROWDED if crowded else _EVEN,
+            crowded=crowded,
+        )
         if layers == "ratios":
             self.layers = Chain(LayerRatios(), Gaussianize(range(len(rings)), spike=False))
         else:

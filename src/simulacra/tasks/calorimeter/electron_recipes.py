@@ -27,6 +27,7 @@ def electrons_copula() -> SurrogateConfig:
             mirror=True,
             copula="symmetric",
             layers="logarithms",
+            nodes="crowded",
             energy_width=96,
             energy_blocks=3,
             shape=IndependentConfig(),
