@@ -6,6 +6,7 @@ from .calibration import Calibration, calibrate, jensen_shannon
 from .classifier import Discriminator, train_discriminator
 from .comparison import TwoSampleResult, tell_apart
 from .multiclass import LogPosteriors, log_posteriors
+from .ratio import Clouds, DensityRatio, RatioConfig, fit_ratio
 from .rotation import Parts, rotated_parts
 from .rows import Rows, store_rows
 from .sample import LabelledSample
@@ -16,15 +17,19 @@ __all__ = [
     "Areas",
     "Calibration",
     "ClassifierConfig",
+    "Clouds",
+    "DensityRatio",
     "Discriminator",
     "LabelledSample",
     "LogPosteriors",
     "Parts",
+    "RatioConfig",
     "Rows",
     "TwoSampleResult",
     "area_under_curve",
     "auc_sample_error",
     "calibrate",
+    "fit_ratio",
     "jensen_shannon",
     "log_posteriors",
     "roc_curve",

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import ShapeError
 from ..nets.mlp import MLP
+from ..nets.point_set import PointSet
 from ..nets.resnet3d import ResNet3d
 from ..random import Stream, generator
 from .sample import Feeder, LabelledSample
@@ -80,7 +81,7 @@ def train_discriminator(
     fold: int = 0,
     progress: Progress | None = None,
 ) -> Discriminator:
-    """Train one network and keep the epoch with the best accuracy on the selection events.
+    """Train one network and keep the epoch with the best accuracy (or loss) on selection events.
 
     The loss is the cross-entropy, each event with its weight: an event of weight two counts as
     one that is there twice (in the residual network's normalisation it counts once). As in the
@@ -96,19 +97,24 @@ def train_discriminator(
         progress: called with (epochs done, epochs) after each epoch.
 
     Raises:
-        ShapeError: if the network needs an image and the sample is none.
+        ShapeError: if the network needs an image or sets and the sample is none.
     """
     network = _network(sample, config, generator(seed, Stream.INITIALISATION, fold))
     optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
     feeder = Feeder(sample, config.device)
-    best, best_epoch, kept, losses = -np.inf, 0, _state(network), list[float]()
+    best, best_epoch, best_accuracy = -np.inf, 0, 0.0
+    kept, losses = _state(network), list[float]()
     with torch_threads(config.threads):
         for epoch in range(1, config.epochs + 1):
             order = generator(seed, Stream.ORDER, fold, epoch).permutation(training)
             losses.append(_train_epoch(network, optimiser, feeder, order, config))
-            accuracy = _accuracy(network, feeder, sample, selection, config)
-            if accuracy > best:
-                best, best_epoch = accuracy, epoch
+            scores = _scores(network, feeder, sample, selection, config)
+            accuracy = _accuracy(scores, sample, selection)
+            merit = (
+                accuracy if config.select == "accuracy" else -_surprise(scores, sample, selection)
+            )
+            if merit > best:
+                best, best_epoch, best_accuracy = merit, epoch, accuracy
                 _keep(network, kept)
             if progress is not None:
                 progress(epoch, config.epochs)
@@ -116,7 +122,7 @@ def train_discriminator(
             if accuracy == 1.0 or late:
                 break
     network.load_state_dict(kept)
-    return Discriminator(network, config, best_epoch, best, tuple(losses))
+    return Discriminator(network, config, best_epoch, best_accuracy, tuple(losses))
 
 
 def precision_used(config: ClassifierConfig) -> str:
@@ -172,6 +178,14 @@ def _network(
         features = sample.rows.features
         network = MLP(features, outputs, config.width, config.hidden, config.slope)
         return network.initialise(rng).to(config.device)
+    if config.network == "set":
+        if sample.points is None:
+            raise ShapeError(
+                "classifier: the network for sets needs events that are sets of points; these are "
+                "rows of numbers. Use the perceptron."
+            )
+        sums = PointSet(sample.points, outputs, config.width, config.hidden, config.slope)
+        return sums.initialise(rng).to(config.device)
     if sample.shape is None:
         raise ShapeError(
             "classifier: the residual network needs showers that are an image of layers, sectors "
@@ -221,17 +235,20 @@ def _products(config: ClassifierConfig) -> Any:
     return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision_used(config) == "bfloat16")
 
 
-def _accuracy(
-    network: nn.Module,
-    feeder: Feeder,
-    sample: LabelledSample,
-    events: Array,
-    config: ClassifierConfig,
-) -> float:
-    scores = _scores(network, feeder, sample, events, config)
+def _accuracy(scores: FloatArray, sample: LabelledSample, events: Array) -> float:
     guess = scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)
     weight = sample.weight[events].astype(np.float64)
     return float((weight * (guess == sample.label[events])).sum() / weight.sum())
+
+
+def _surprise(scores: FloatArray, sample: LabelledSample, events: Array) -> float:
+    """Return the weighted mean of the cross-entropy in nats."""
+    weight, label = sample.weight[events].astype(np.float64), sample.label[events]
+    if scores.ndim == 1:
+        lost = np.logaddexp(0, np.where(label == 1, -scores, scores))
+    else:
+        lost = -np.take_along_axis(scores, label[:, None], axis=1)[:, 0]
+    return float((weight * lost).sum() / weight.sum())
 
 
 def _scores(

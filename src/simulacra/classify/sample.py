@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class LabelledSample:
             mean over all classes is 1; may be negative.
         classes: number of classes.
         shape: ``(layers, alpha, radius)`` if the features after the first one are an image.
+        points: ``(points, features)`` if a row is a set, see :class:`~simulacra.nets.PointSet`.
         shift: subtracted from each feature, float32, shape ``(features,)``; None for nothing.
         scale: width by which it is divided then.
     """
@@ -44,6 +45,7 @@ class LabelledSample:
     weight: NDArray[np.float32]
     classes: int = 2
     shape: tuple[int, int, int] | None = None
+    points: tuple[int, int] | None = None
     shift: NDArray[np.float32] | None = None
     scale: NDArray[np.float32] | None = None
 
@@ -59,6 +61,7 @@ class LabelledSample:
         unlabelled: Array | None = None,
         standardise: bool = False,
         shape: tuple[int, int, int] | None = None,
+        points: tuple[int, int] | None = None,
     ) -> LabelledSample:
         """Join samples that are in memory, one per class.
 
@@ -68,6 +71,7 @@ class LabelledSample:
             unlabelled: features of events that belong to no class, ``(events, features)``.
             standardise: see :meth:`stored`, like ``shape``.
             shape: see there.
+            points: ``(points, features)`` if a row is a set.
 
         Raises:
             ShapeError: if the samples have different features or weights do not fit.
@@ -83,7 +87,8 @@ class LabelledSample:
             )
         rows = store_rows(blocks, sum(map(len, blocks)), blocks[0].shape[1])
         events = [len(sample) for sample in samples]
-        return cls.stored(rows, events, weights, standardise=standardise, shape=shape)
+        stored = cls.stored(rows, events, weights, standardise=standardise, shape=shape)
+        return replace(stored, points=points)
 
     @classmethod
     def stored(

@@ -19,10 +19,14 @@ class ClassifierConfig(Config):
     :attr:`retrainings` for what is done here.
     """
 
-    network: Literal["mlp", "resnet"] = "mlp"
-    """Perceptron, or 3-D residual network for inputs that are an image."""
+    network: Literal["mlp", "resnet", "set"] = "mlp"
+    """Perceptron, 3-D residual network for inputs that are an image, or network of sums over points
+    for inputs that are sets."""
+    select: Literal["accuracy", "loss"] = "accuracy"
+    """What the epoch that is kept is best at on the selection events. Where samples are alike,
+    accuracies are all one half and only the loss says how good the probabilities are."""
     width: int = Field(2048, ge=1)
-    """Size of each hidden layer of the perceptron."""
+    """Size of each hidden layer of the perceptron, and of those of the network for sets."""
     hidden: int = Field(3, ge=0)
     """Number of hidden layers of the perceptron."""
     slope: float = 0.01

@@ -11,6 +11,7 @@ from .mlp import MLP
 from .patch_mixer import PatchCritic, PatchMap, PatchNetwork
 from .patches import Patches, patch_shape
 from .pixel_shuffle import ShuffleCritic, ShuffleGenerator, shuffled, unshuffled
+from .point_set import PointSet
 from .residual import ResidualNetwork
 from .resnet3d import ResNet3d
 from .ring_gaussian import RingGaussian
@@ -34,6 +35,7 @@ __all__ = [
     "PatchMap",
     "PatchNetwork",
     "Patches",
+    "PointSet",
     "ResNet3d",
     "ResidualNetwork",
     "RingCritic",
