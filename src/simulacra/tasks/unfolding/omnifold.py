@@ -1,0 +1,134 @@
+"""OmniFold: unfold without bins, by two classifiers in every iteration."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ...classify.ratio import RatioConfig
+from ...config import Config
+from .estimator import RatioSettings, ratio_between, seed_of, signal
+from .method import Progress, Unfolder, has_settled
+from .problem import Unfolding, effective_events
+from .result import UnfoldedEvents
+
+__all__ = ["OmniFold", "OmniFoldConfig"]
+
+FloatArray = NDArray[np.float64]
+
+_DETECTOR, _TRUTH, _FAKES = 0, 1, 2
+
+
+class OmniFoldConfig(Config):
+    """How events are reweighted.
+
+    Args:
+        method: its name.
+        observables: which ones, on both sides of the detector; all of each side if there are
+            none. One is UniFold, several are MultiFold.
+        ratio: the estimator of ratios; its ``networks`` are the ensemble of every step.
+        iterations: the most there are.
+        tolerance: part of the data's fluctuation below which an iteration is the last, see
+            :func:`~simulacra.tasks.unfolding.method.has_settled`; 0 does all.
+        replicas: bootstrap replicas of data and simulation, each with trainings of its own, for
+            errors.
+    """
+
+    method: Literal["omnifold"] = "omnifold"
+    observables: tuple[str, ...] = ()
+    ratio: RatioSettings = RatioConfig()
+    iterations: int = Field(default=5, ge=1)
+    tolerance: float = Field(default=0.2, ge=0)
+    replicas: int = Field(default=10, ge=0)
+
+
+class OmniFold(Unfolder):
+    r"""Weight simulated true events until the detector would show the data.
+
+    Iteration n learns, from the events that pass both selections,
+
+    .. math::
+        \omega_n(r) = \nu_{n-1}\, \frac{p_\text{data}(r)}{p_{\nu_{n-1}}(r)}, \qquad
+        \nu_n(t) = \frac{p_{\omega_n}(t)}{p(t)}
+
+    each a ratio of densities from a classifier: what the data are to the simulation after the
+    detector, and what weights of measured events mean for true ones. A. Andreassen, P. Komiske,
+    E. Metodiev, B. Nachman, J. Thaler, "OmniFold: a method to simultaneously unfold all
+    observables", 2019, arXiv:1911.09107, equations 5 and 6. In expectation an iteration is one of
+    :class:`~simulacra.tasks.unfolding.bayes.Bayes` with bins of no width.
+
+    Fakes are taken out of the data by the purity of the simulation. The weight of a missed event
+    is that of measured events with its true observables, so that the efficiency divides out.
+
+    Args:
+        config: settings.
+    """
+
+    def __init__(self, config: OmniFoldConfig | None = None) -> None:
+        self.config = config or OmniFoldConfig()
+
+    def fit(
+        self, problem: Unfolding, *, seed: int, progress: Progress | None = None
+    ) -> UnfoldedEvents:
+        config = self.config
+        if config.observables:
+            problem = problem.of(config.observables)
+        history = self._iterate(problem, seed, config.iterations, config.tolerance)
+        replicas = np.zeros((config.replicas, history.shape[1]), np.float32)
+        for replica in range(config.replicas):
+            if progress:
+                progress(replica + 1, config.replicas + 1)
+            again = problem.resampled(seed, replica)
+            own = seed_of(seed, 1, replica)
+            replicas[replica] = self._iterate(again, own, len(history) - 1, 0.0)[-1]
+        if progress:
+            progress(config.replicas + 1, config.replicas + 1)
+        simulation = problem.simulation
+        return UnfoldedEvents(
+            method=config.method,
+            names=simulation.names,
+            data_events=effective_events(problem.data.weights),
+            about={"settings": config.to_dict(), "seed": seed},
+            events=simulation.truth[simulation.in_truth],
+            history=history,
+            replicas=replicas,
+        )
+
+    def _iterate(
+        self, problem: Unfolding, seed: int, iterations: int, tolerance: float
+    ) -> FloatArray:
+        """Return the weights of true events, shape ``(iterations + 1, events)``."""
+        estimator, simulation = self.config.ratio, problem.simulation
+        data = signal(problem, config=estimator, seed=seed_of(seed, _FAKES))
+        both, there = simulation.matched, simulation.in_truth
+        truth, reco, weight = simulation.truth[both], simulation.reco[both], simulation.weights
+        prior, start = weight[there], weight[both]
+
+        def scaled(push: FloatArray) -> FloatArray:
+            """Return weights of true events for which the detector would see as many as there."""
+            return prior * push * (data.weights.sum() / (start * push[both[there]]).sum())
+
+        push = np.ones(len(prior))
+        history = [scaled(push)]
+        for n in range(iterations):
+            pushed = start * push[both[there]]
+            seen = ratio_between(
+                reco,
+                data.values,
+                pushed,
+                data.weights,
+                config=estimator,
+                seed=seed_of(seed, _DETECTOR, n),
+            )
+            pulled = pushed * np.exp(seen.log_ratio(reco))
+            found = ratio_between(
+                truth, truth, start, pulled, config=estimator, seed=seed_of(seed, _TRUTH, n)
+            )
+            push = np.exp(found.log_ratio(simulation.truth[there]))
+            history.append(scaled(push))
+            if has_settled(history[-2], history[-1], data.weights, tolerance):
+                break
+        return np.stack(history)
