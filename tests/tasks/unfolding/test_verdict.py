@@ -26,7 +26,7 @@ from simulacra.tasks.unfolding.verdict import prior_shift, verdict
 
 EDGES = np.linspace(-1.5, 2.1, 7)
 TOY = GaussianToy()
-CONFIG = BayesConfig(edges={"x": tuple(EDGES)}, replicas=40, iterations=60, tolerance=0.02)
+CONFIG = BayesConfig(edges={"x": tuple(EDGES)}, replicas=40, iterations=60, tolerance=0.2)
 
 
 class _TooSure(Unfolder):
@@ -87,17 +87,17 @@ def test_no_experiments_are_refused():
 
 
 def test_a_prior_is_remembered_after_one_iteration_and_forgotten_after_many():
-    toy = GaussianToy(noise=1.0, data_mean=0.8)
+    toy = GaussianToy(noise=0.8, data_mean=0.8)
     problem = toy.problem(20_000, 5000, seed=6)
     shifts = {}
-    for iterations in (1, 60):
+    for iterations in (1, 100):
         config = CONFIG.updated(iterations=iterations, tolerance=0.0)
         found = Bayes(config).fit(problem, seed=1).spectrum("x", EDGES)
         shifts[iterations] = prior_shift(Bayes(config), problem, found, seed=1)
     assert np.abs(shifts[1]).max() > 1
-    assert np.abs(shifts[60]).max() < 0.5
+    assert np.abs(shifts[100]).max() < 0.5
     assert _findings(problem, shift=shifts[1])["prior"].level == "bad"
-    assert _findings(problem, shift=shifts[60])["prior"].level == "good"
+    assert _findings(problem, shift=shifts[100])["prior"].level == "good"
     assert _findings(problem)["prior"].level == "weak"
 
 
@@ -146,9 +146,7 @@ def test_only_what_is_all_good_is_believed():
     open_ = verdict(method, problem, result, found, seed=1)
     assert not open_.believable
     assert len(open_.remarks) == 2
-    full = verdict(
-        method, problem, result, found, seed=1, shift=np.zeros(6), coverage=tested
-    )
+    full = verdict(method, problem, result, found, seed=1, shift=np.zeros(6), coverage=tested)
     assert full.believable == tested.covers
 
 
@@ -159,7 +157,7 @@ def test_factors_carry_the_simulation_to_a_spectrum():
     x = problem.simulation.truth[:, 0]
     counts = np.histogram(x, EDGES, weights=factor)[0]
     np.testing.assert_allclose(counts / counts.sum(), found.counts / found.counts.sum(), rtol=1e-9)
-    assert (factor[x < EDGES[0]] == 1).all()
+    assert (factor[x < EDGES[0]] == factor[(x > EDGES[0]) & (x < EDGES[1])][0]).all()
 
 
 @pytest.mark.statistical

@@ -51,11 +51,11 @@ class Bayes(Unfolder):
     r"""Unfold each observable in bins, again and again with the result as the new prior.
 
     .. math:: n_i' = \frac{n_i}{\epsilon_i} \sum_j
-        \frac{R_{ji}\, p_j d_j}{\sum_k R_{jk} n_k}, \qquad \epsilon_i = \sum_j R_{ji}
+        \frac{R_{ji}\, d_j}{\sum_k R_{jk} n_k}, \qquad \epsilon_i = \sum_j R_{ji}
 
     with :math:`R_{ji}` the probability that a true event of bin i is measured in bin j, efficiency
-    :math:`\epsilon_i`, data :math:`d_j` and purity :math:`p_j`, the part of simulated events in
-    bin j that are no fakes. G. D'Agostini, "A multidimensional unfolding method based on Bayes'
+    :math:`\epsilon_i` and data :math:`d_j`. Fakes are one more cause beside the true bins: the
+    simulation says where they are measured, the data how many there are. G. D'Agostini, "A multidimensional unfolding method based on Bayes'
     theorem", 1995, Nucl. Instrum. Meth. A 362, 487, equations 3 to 5. It starts from the simulated
     truth. Bins below and above the given ones are unfolded too and not reported.
 
@@ -114,12 +114,14 @@ class _Counted:
     Args:
         joint: simulated events by measured and true bin, ``(reco bins, bins)``.
         truth: all simulated true events, measured or not, ``(bins,)``.
-        data: measured events without fakes and background, ``(reco bins,)``.
+        fakes: simulated measured events that are none of ours, ``(reco bins,)``.
+        data: measured events without background, ``(reco bins,)``.
         fluctuation: weights of the data, from which their statistical error follows.
     """
 
     joint: FloatArray
     truth: FloatArray
+    fakes: FloatArray
     data: FloatArray
     fluctuation: FloatArray
 
@@ -131,31 +133,32 @@ def _counted(problem: Unfolding, name: str, edges: FloatArray, finer: int) -> _C
         + [edges[-1:]]
     )
     shape = (len(fine) + 1, len(edges) + 1)
-    both, seen, there = simulation.matched, simulation.in_reco, simulation.in_truth
+    both, there = simulation.matched, simulation.in_truth
+    fake = simulation.in_reco & ~there
     at_truth = np.searchsorted(edges, _column(simulation, "truth", name), side="right")
     at_reco = np.searchsorted(fine, _column(simulation, "reco", name), side="right")
     flat = at_reco[both] * shape[1] + at_truth[both]
     joint = np.bincount(flat, simulation.weights[both], shape[0] * shape[1]).reshape(shape)
     truth = np.bincount(at_truth[there], simulation.weights[there], shape[1])
-    everything = np.bincount(at_reco[seen], simulation.weights[seen], shape[0])
-    purity = _ratio(joint.sum(axis=1), everything)
+    fakes = np.bincount(at_reco[fake], simulation.weights[fake], shape[0])
     at_data = np.searchsorted(fine, data.column(name), side="right")
     measured = np.bincount(at_data, data.weights, shape[0])
-    return _Counted(joint, truth, measured * purity, data.weights)
+    return _Counted(joint, truth, fakes, measured, data.weights)
 
 
 def _unfold(counted: _Counted, config: BayesConfig) -> FloatArray:
     """Return the counts after each iteration, shape ``(iterations + 1, bins + 2)``."""
-    response = _ratio(counted.joint, counted.truth[None, :])
+    joint = np.column_stack([counted.joint, counted.fakes])
+    causes = np.append(counted.truth, counted.fakes.sum())
+    response = _ratio(joint, causes[None, :])
     efficiency = response.sum(axis=0)
-    expected = counted.joint.sum()
-    rows = [counted.truth * (counted.data.sum() / expected if expected else 1.0)]
+    rows = [causes * (counted.data.sum() / joint.sum())]
     for _ in range(config.iterations):
         folded = response @ rows[-1]
         rows.append(rows[-1] * _ratio(response.T @ _ratio(counted.data, folded), efficiency))
         if has_settled(rows[-2], rows[-1], counted.fluctuation, config.tolerance):
             break
-    return np.stack(rows)
+    return np.stack(rows)[:, :-1]
 
 
 def _padded(history: dict[str, FloatArray]) -> dict[str, FloatArray]:

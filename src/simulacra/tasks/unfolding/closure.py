@@ -261,9 +261,7 @@ def _distance(a: FloatArray, b: FloatArray) -> float:
     return float(separation_power(a, b))
 
 
-def _spread(
-    found: Spectrum, truth: FloatArray, events: float, rng: np.random.Generator
-) -> float:
+def _spread(found: Spectrum, truth: FloatArray, events: float, rng: np.random.Generator) -> float:
     """Return the standard deviation of the distance under fluctuations of both sides."""
     drawn = rng.multivariate_normal(found.counts, found.covariance, _REPEATS, method="eigh")
     share = truth / truth.sum()

@@ -76,9 +76,7 @@ def seed_of(seed: int, *numbers: int) -> int:
     return int(generator(seed, Stream.INITIALISATION, *numbers).integers(2**62))
 
 
-def signal(
-    problem: Unfolding, *, config: RatioConfig | PolynomialConfig, seed: int
-) -> Sample:
+def signal(problem: Unfolding, *, config: RatioConfig | PolynomialConfig, seed: int) -> Sample:
     """Return the data, each event weighted by the chance that it is no fake.
 
     The chance is the simulation's at the event's observables, whatever the normalisation:

@@ -27,9 +27,7 @@ class Unfolder(ABC):
     """
 
     @abstractmethod
-    def fit(
-        self, problem: Unfolding, *, seed: int, progress: Progress | None = None
-    ) -> Unfolded:
+    def fit(self, problem: Unfolding, *, seed: int, progress: Progress | None = None) -> Unfolded:
         """Unfold a measurement.
 
         Args:
@@ -43,9 +41,7 @@ class Unfolder(ABC):
         """
 
 
-def has_settled(
-    before: FloatArray, after: FloatArray, data: FloatArray, tolerance: float
-) -> bool:
+def has_settled(before: FloatArray, after: FloatArray, data: FloatArray, tolerance: float) -> bool:
     r"""Tell whether an iteration moved less than the data fluctuate.
 
     It moves the share :math:`\tfrac12 \sum_i |n_i' - n_i| / \sum_i n_i'` of the events; the data

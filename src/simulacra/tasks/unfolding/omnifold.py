@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ...classify.ratio import RatioConfig
 from ...config import Config
-from .estimator import RatioSettings, ratio_between, seed_of, signal
+from .estimator import RatioSettings, ratio_between, seed_of
 from .method import Progress, Unfolder, has_settled
 from .problem import Unfolding, effective_events
 from .result import UnfoldedEvents
@@ -19,7 +19,7 @@ __all__ = ["OmniFold", "OmniFoldConfig"]
 
 FloatArray = NDArray[np.float64]
 
-_DETECTOR, _TRUTH, _FAKES = 0, 1, 2
+_DETECTOR, _TRUTH = 0, 1
 
 
 class OmniFoldConfig(Config):
@@ -60,8 +60,9 @@ class OmniFold(Unfolder):
     observables", 2019, arXiv:1911.09107, equations 5 and 6. In expectation an iteration is one of
     :class:`~simulacra.tasks.unfolding.bayes.Bayes` with bins of no width.
 
-    Fakes are taken out of the data by the purity of the simulation. The weight of a missed event
-    is that of measured events with its true observables, so that the efficiency divides out.
+    Fakes have no truth: they take part in the first step, and share one weight, the mean of what
+    it gives them. The weight of a missed event is that of measured events with its true
+    observables, so that the efficiency divides out.
 
     Args:
         config: settings.
@@ -101,34 +102,42 @@ class OmniFold(Unfolder):
         self, problem: Unfolding, seed: int, iterations: int, tolerance: float
     ) -> FloatArray:
         """Return the weights of true events, shape ``(iterations + 1, events)``."""
-        estimator, simulation = self.config.ratio, problem.simulation
-        data = signal(problem, config=estimator, seed=seed_of(seed, _FAKES))
-        both, there = simulation.matched, simulation.in_truth
-        truth, reco, weight = simulation.truth[both], simulation.reco[both], simulation.weights
-        prior, start = weight[there], weight[both]
+        estimator, simulation, data = self.config.ratio, problem.simulation, problem.data
+        there, seen = simulation.in_truth, simulation.in_reco
+        both, fake = there[seen], ~there[seen]  # among the measured events
+        measured, start = simulation.reco[seen], simulation.weights[seen]
+        truth, prior = simulation.truth[there], simulation.weights[there]
+        matched = simulation.truth[simulation.matched]
+        total = data.weights.sum()
 
-        def scaled(push: FloatArray) -> FloatArray:
-            """Return weights of true events for which the detector would see as many as there."""
-            return prior * push * (data.weights.sum() / (start * push[both[there]]).sum())
-
-        push = np.ones(len(prior))
-        history = [scaled(push)]
+        push = np.ones(len(simulation))
+        history = [prior * (total / start.sum())]
         for n in range(iterations):
-            pushed = start * push[both[there]]
-            seen = ratio_between(
-                reco,
+            pushed = start * push[seen]
+            found = ratio_between(
+                measured,
                 data.values,
                 pushed,
                 data.weights,
                 config=estimator,
                 seed=seed_of(seed, _DETECTOR, n),
             )
-            pulled = pushed * np.exp(seen.log_ratio(reco))
+            pulled = pushed * np.exp(found.log_ratio(measured))
+            pulled *= total / pulled.sum()
             found = ratio_between(
-                truth, truth, start, pulled, config=estimator, seed=seed_of(seed, _TRUTH, n)
+                matched,
+                matched,
+                start[both],
+                pulled[both],
+                config=estimator,
+                seed=seed_of(seed, _TRUTH, n),
             )
-            push = np.exp(found.log_ratio(simulation.truth[there]))
-            history.append(scaled(push))
+            push[there] = np.exp(found.log_ratio(truth))
+            pushed = start[both] * push[seen][both]
+            push[there] *= pulled[both].sum() / pushed.sum()
+            if fake.any():
+                push[~there] = pulled[fake].sum() / start[fake].sum()
+            history.append(prior * push[there])
             if has_settled(history[-2], history[-1], data.weights, tolerance):
                 break
         return np.stack(history)

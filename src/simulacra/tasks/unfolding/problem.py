@@ -58,7 +58,7 @@ class Unfolding:
                     f"unfolding: only {share:.0%} of the data lie where the simulation has "
                     f"`{name}`, so it cannot say what they were; are both in the same unit?"
                 )
-        checked_weight(self.data.weight, len(self.data), "the data without their background")
+        _ = self.data  # refused here if the background is larger than the data
 
     @property
     def data(self) -> Sample:
@@ -68,11 +68,10 @@ class Unfolding:
         if self.background is None:
             return measured
         other = self.background.observables(names)
-        return Sample(
-            np.concatenate([measured.values, other.values]),
-            names,
-            np.concatenate([measured.weights, -other.weights]),
-        )
+        values = np.concatenate([measured.values, other.values])
+        weight = np.concatenate([measured.weights, -other.weights])
+        left = checked_weight(weight, len(weight), "the data without their background")
+        return Sample(values, names, left)
 
     def overlap(self) -> dict[str, float]:
         """Return for each observable which share of the data lies within the simulation's range."""

@@ -23,8 +23,8 @@ _LARGEST = 5.0  # factor on a simulated event; beyond, a single event decides
 def truth_factors(simulation: Pairs, found: Spectrum) -> FloatArray:
     """Return by which factor to weight simulated events so that their truth has a spectrum.
 
-    Constant within bins, between 1/5 and 5, 1 for events outside the bins and for fakes; the
-    total weight inside the bins stays.
+    Constant within bins, between 1/5 and 5; beyond the bins that of the last one, and 1 for
+    fakes. The total weight inside the bins stays.
 
     Args:
         simulation: its events.
@@ -43,7 +43,7 @@ def truth_factors(simulation: Pairs, found: Spectrum) -> FloatArray:
     share = np.maximum(found.counts, 0.0) / found.counts.sum() * prior.sum()
     factor = np.clip(share / np.where(prior > 0, prior, np.inf), 1 / _LARGEST, _LARGEST)
     at = np.clip(np.searchsorted(found.edges, values, side="right") - 1, 0, len(prior) - 1)
-    return np.where(inside, factor[at], 1.0)
+    return np.where(simulation.in_truth, factor[at], 1.0)
 
 
 def refolded(problem: Unfolding, result: Unfolded, found: Spectrum) -> Sample:

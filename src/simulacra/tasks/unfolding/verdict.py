@@ -92,9 +92,7 @@ def verdict(
     return Verdict(found.observable, findings)
 
 
-def prior_shift(
-    method: Unfolder, problem: Unfolding, found: Spectrum, *, seed: int
-) -> FloatArray:
+def prior_shift(method: Unfolder, problem: Unfolding, found: Spectrum, *, seed: int) -> FloatArray:
     r"""Unfold again from another prior; return by how many errors each bin moves, ``(bins,)``.
 
     The other prior is half way to what was found: true events weigh :math:`\sqrt{n_i / p_i}` more,
@@ -183,7 +181,9 @@ def _prior(shift: FloatArray | None) -> Finding:
         return Finding("prior", "weak", "nobody looked whether it depends on the prior.")
     most = float(np.abs(shift).max())
     if most <= _SHIFT:
-        return Finding("prior", "good", f"another prior moves no bin by more than {most:.2f} error.")
+        return Finding(
+            "prior", "good", f"another prior moves no bin by more than {most:.2f} error."
+        )
     return Finding(
         "prior",
         "bad",
