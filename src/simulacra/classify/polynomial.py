@@ -165,4 +165,4 @@ def _normalised(weight: FloatArray | None, events: int) -> FloatArray:
         raise ShapeError(f"ratio: expected {events} weights, found shape {weight.shape}.")
     if not weight.sum() > 0:
         raise RangeError("ratio: expected weights with a positive sum on both sides.")
-    return weight / weight.sum()
+    return np.asarray(weight / weight.sum())

@@ -46,7 +46,7 @@ def _findings(problem, method=None, **given):
     method = method or Bayes(CONFIG)
     result = method.fit(problem, seed=1)
     found = result.spectrum("x", EDGES)
-    return {f.name: f for f in verdict(method, problem, result, found, seed=1, **given).findings}
+    return {f.name: f for f in verdict(problem, result, found, **given).findings}
 
 
 @pytest.mark.statistical
@@ -143,10 +143,10 @@ def test_only_what_is_all_good_is_believed():
     result = method.fit(problem, seed=1)
     found = result.spectrum("x", EDGES)
     tested = coverage(method, _draw, "x", EDGES, experiments=5, seed=1)
-    open_ = verdict(method, problem, result, found, seed=1)
+    open_ = verdict(problem, result, found)
     assert not open_.believable
     assert len(open_.remarks) == 2
-    full = verdict(method, problem, result, found, seed=1, shift=np.zeros(6), coverage=tested)
+    full = verdict(problem, result, found, shift=np.zeros(6), coverage=tested)
     assert full.believable == tested.covers
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class BayesConfig(Config):
 
     method: Literal["bayes"] = "bayes"
     observables: tuple[str, ...] = ()
-    edges: dict[str, tuple[float, ...]] = {}
+    edges: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     bins: int = Field(default=10, ge=1)
     reco_bins: int = Field(default=2, ge=1)
     iterations: int = Field(default=20, ge=1)
@@ -55,9 +56,10 @@ class Bayes(Unfolder):
 
     with :math:`R_{ji}` the probability that a true event of bin i is measured in bin j, efficiency
     :math:`\epsilon_i` and data :math:`d_j`. Fakes are one more cause beside the true bins: the
-    simulation says where they are measured, the data how many there are. G. D'Agostini, "A multidimensional unfolding method based on Bayes'
-    theorem", 1995, Nucl. Instrum. Meth. A 362, 487, equations 3 to 5. It starts from the simulated
-    truth. Bins below and above the given ones are unfolded too and not reported.
+    simulation says where they are measured, the data how many there are. G. D'Agostini, "A
+    multidimensional unfolding method based on Bayes' theorem", 1995, Nucl. Instrum. Meth. A 362,
+    487, equations 3 to 5. It starts from the simulated truth. Bins below and above the given ones
+    are unfolded too and not reported.
 
     Args:
         config: settings.
@@ -129,7 +131,7 @@ class _Counted:
 def _counted(problem: Unfolding, name: str, edges: FloatArray, finer: int) -> _Counted:
     simulation, data = problem.simulation, problem.data
     fine = np.concatenate(
-        [np.linspace(a, b, finer, endpoint=False) for a, b in zip(edges, edges[1:], strict=False)]
+        [np.linspace(a, b, finer, endpoint=False) for a, b in pairwise(edges)]
         + [edges[-1:]]
     )
     shape = (len(fine) + 1, len(edges) + 1)
@@ -138,11 +140,11 @@ def _counted(problem: Unfolding, name: str, edges: FloatArray, finer: int) -> _C
     at_truth = np.searchsorted(edges, _column(simulation, "truth", name), side="right")
     at_reco = np.searchsorted(fine, _column(simulation, "reco", name), side="right")
     flat = at_reco[both] * shape[1] + at_truth[both]
-    joint = np.bincount(flat, simulation.weights[both], shape[0] * shape[1]).reshape(shape)
-    truth = np.bincount(at_truth[there], simulation.weights[there], shape[1])
-    fakes = np.bincount(at_reco[fake], simulation.weights[fake], shape[0])
+    joint = _sums(flat, simulation.weights[both], shape[0] * shape[1]).reshape(shape)
+    truth = _sums(at_truth[there], simulation.weights[there], shape[1])
+    fakes = _sums(at_reco[fake], simulation.weights[fake], shape[0])
     at_data = np.searchsorted(fine, data.column(name), side="right")
-    measured = np.bincount(at_data, data.weights, shape[0])
+    measured = _sums(at_data, data.weights, shape[0])
     return _Counted(joint, truth, fakes, measured, data.weights)
 
 
@@ -178,6 +180,10 @@ def _column(simulation: Pairs, side: Literal["truth", "reco"], name: str) -> Flo
     values = simulation.truth if side == "truth" else simulation.reco
     read = simulation.in_truth if side == "truth" else simulation.in_reco
     return np.where(read, values[:, names.index(name)], 0.0)
+
+
+def _sums(place: NDArray[Any], weight: FloatArray, bins: int) -> FloatArray:
+    return np.bincount(place, weight, bins).astype(np.float64)
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:

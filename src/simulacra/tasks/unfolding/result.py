@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +211,7 @@ class UnfoldedSpectra(Unfolded):
             )
         places = close.argmax(axis=0)
         join = np.zeros((len(own) - 1, len(wanted) - 1))
-        for k, (start, stop) in enumerate(zip(places, places[1:], strict=False)):
+        for k, (start, stop) in enumerate(pairwise(places)):
             join[start:stop, k] = 1.0
         return join
 
@@ -230,7 +231,8 @@ def load_unfolded(folder: Path | str) -> Unfolded:
         ArtifactError: if a file is missing or changed, or the folder holds something else.
     """
     stored = load_artifact(folder)
-    said, arrays = stored.manifest, {name: t.numpy() for name, t in stored.weights.items()}
+    said = stored.manifest
+    arrays: dict[str, Any] = {name: t.numpy() for name, t in stored.weights.items()}
     shared: dict[str, Any] = {
         "method": said.get("method", ""),
         "names": tuple(said.get("observables", ())),

@@ -60,23 +60,19 @@ class Verdict:
 
 
 def verdict(
-    method: Unfolder,
     problem: Unfolding,
     result: Unfolded,
     found: Spectrum,
     *,
-    seed: int,
     shift: FloatArray | None = None,
     coverage: Coverage | None = None,
 ) -> Verdict:
     """Look at everything that can be known without the truth.
 
     Args:
-        method: who unfolded.
         problem: what was unfolded.
         result: what came out.
         found: one spectrum of it.
-        seed: that of the result.
         shift: what :func:`prior_shift` returned; None if nobody asked.
         coverage: of pseudo-experiments, see
             :func:`~simulacra.tasks.unfolding.closure.self_coverage`; None if there were none.
