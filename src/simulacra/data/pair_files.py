@@ -130,9 +130,7 @@ def write_columns(
     return path
 
 
-def write_pairs(
-    path: Path | str, pairs: Pairs, *, about: Mapping[str, Any] | None = None
-) -> Path:
+def write_pairs(path: Path | str, pairs: Pairs, *, about: Mapping[str, Any] | None = None) -> Path:
     """Write pairs to a file that :func:`read_pairs` reads; see :func:`write_columns`."""
     columns: dict[str, Array] = {
         f"{_TRUTH}{name}": pairs.truth[:, k] for k, name in enumerate(pairs.names)

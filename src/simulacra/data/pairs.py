@@ -159,6 +159,29 @@ class Pairs:
         """Return the same events with other weights."""
         return replace(self, weight=weight)
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[Pairs]) -> Pairs:
+        """Join pairs of the same observables.
+
+        Raises:
+            ShapeError: if observables differ.
+            RangeError: if there is no part.
+        """
+        if not parts:
+            raise RangeError("pairs: expected at least one part to join, got none.")
+        first = parts[0]
+        if any((p.names, p.reco_names) != (first.names, first.reco_names) for p in parts):
+            raise ShapeError("pairs: expected the same observables in all parts to join.")
+        return cls(
+            np.concatenate([part.truth for part in parts]),
+            np.concatenate([part.reco for part in parts]),
+            first.names,
+            first.reco_names,
+            weight=np.concatenate([part.weights for part in parts]),
+            pass_truth=np.concatenate([part.in_truth for part in parts]),
+            pass_reco=np.concatenate([part.in_reco for part in parts]),
+        )
+
     def true_sample(self) -> Sample:
         """Return the true side of the events that pass its selection."""
         inside = self.in_truth

@@ -33,7 +33,9 @@ EVENTS = Events(
             [_jet(pt=9e4)],
             [_jet(eta=1.0)],
         ),
-        "jets_reco": _jets([_jet(phi=-3.1, mass=2e4, mass_groomed=0.0)], [], [_jet(pt=5e4)], [_jet()]),
+        "jets_reco": _jets(
+            [_jet(phi=-3.1, mass=2e4, mass_groomed=0.0)], [], [_jet(pt=5e4)], [_jet()]
+        ),
     },
     {"weight": np.array([1.0, 2.0, 3.0, 4.0])},
 )

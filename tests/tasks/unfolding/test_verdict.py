@@ -22,7 +22,7 @@ from simulacra.tasks.unfolding import (
 )
 from simulacra.tasks.unfolding.closure import closure, coverage, pseudo_experiment, self_coverage
 from simulacra.tasks.unfolding.refold import truth_factors
-from simulacra.tasks.unfolding.verdict import prior_shift, verdict
+from simulacra.tasks.unfolding.verdict import prior_shifts, verdict
 
 EDGES = np.linspace(-1.5, 2.1, 7)
 TOY = GaussianToy()
@@ -32,7 +32,7 @@ CONFIG = BayesConfig(edges={"x": tuple(EDGES)}, replicas=40, iterations=60, tole
 class _TooSure(Unfolder):
     """States a quarter of its errors."""
 
-    def fit(self, problem, *, seed, progress=None):
+    def fit(self, problem, *, seed, errors=True, progress=None):
         found = Bayes(CONFIG).fit(problem, seed=seed)
         middle = found.replicas["x"].mean(axis=0)
         return replace(found, replicas={"x": middle + 0.25 * (found.replicas["x"] - middle)})
@@ -92,8 +92,9 @@ def test_a_prior_is_remembered_after_one_iteration_and_forgotten_after_many():
     shifts = {}
     for iterations in (1, 100):
         config = CONFIG.updated(iterations=iterations, tolerance=0.0)
-        found = Bayes(config).fit(problem, seed=1).spectrum("x", EDGES)
-        shifts[iterations] = prior_shift(Bayes(config), problem, found, seed=1)
+        result = Bayes(config).fit(problem, seed=1)
+        spectra = [result.spectrum("x", EDGES)]
+        shifts[iterations] = prior_shifts(Bayes(config), problem, result, spectra, seed=1)[0]
     assert np.abs(shifts[1]).max() > 1
     assert np.abs(shifts[100]).max() < 0.5
     assert _findings(problem, shift=shifts[1])["prior"].level == "bad"

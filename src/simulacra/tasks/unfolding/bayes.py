@@ -69,7 +69,12 @@ class Bayes(Unfolder):
         self.config = config or BayesConfig()
 
     def fit(
-        self, problem: Unfolding, *, seed: int, progress: Progress | None = None
+        self,
+        problem: Unfolding,
+        *,
+        seed: int,
+        errors: bool = True,
+        progress: Progress | None = None,
     ) -> UnfoldedSpectra:
         config = self.config
         names = config.observables or tuple(
@@ -79,7 +84,8 @@ class Bayes(Unfolder):
             if name not in names:
                 raise UnknownNameError("observable", name, names)
         edges, history, replicas = {}, {}, {}
-        repeats = [problem.resampled(seed, replica) for replica in range(config.replicas)]
+        number = config.replicas if errors else 0
+        repeats = [problem.resampled(seed, replica) for replica in range(number)]
         for done, name in enumerate(names):
             edges[name] = self._edges(problem, name)
             rows = _unfold(_counted(problem, name, edges[name], config.reco_bins), config)
@@ -131,8 +137,7 @@ class _Counted:
 def _counted(problem: Unfolding, name: str, edges: FloatArray, finer: int) -> _Counted:
     simulation, data = problem.simulation, problem.data
     fine = np.concatenate(
-        [np.linspace(a, b, finer, endpoint=False) for a, b in pairwise(edges)]
-        + [edges[-1:]]
+        [np.linspace(a, b, finer, endpoint=False) for a, b in pairwise(edges)] + [edges[-1:]]
     )
     shape = (len(fine) + 1, len(edges) + 1)
     both, there = simulation.matched, simulation.in_truth

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.event_files import EventFile
 from ...data.events import Events, Ragged
 from ...data.kinematics import azimuth_difference
 from ...data.pairs import Pairs
 from ...errors import FileFormatError
 from ...units import GeV
 
-__all__ = ["JET_OBSERVABLES", "jet_pairs"]
+__all__ = ["JET_OBSERVABLES", "jet_pairs", "jets_of_file"]
 
 FloatArray = NDArray[np.float64]
 
@@ -24,9 +25,7 @@ _LOWEST_LN_RHO = -14.0
 _NEEDED = ("jets_truth", "jets_reco")
 
 
-def jet_pairs(
-    events: Events, *, pt_min: float = 100 * GeV, matching: float = 0.4
-) -> Pairs:
+def jet_pairs(events: Events, *, pt_min: float = 100 * GeV, matching: float = 0.4) -> Pairs:
     r"""Return the hardest jet of each event before and after the detector.
 
     ``mass``; ``width``, the N-subjettiness of one axis; ``multiplicity`` of constituents;
@@ -52,9 +51,7 @@ def jet_pairs(
             "cluster=true."
         )
     (truth, has_truth), (reco, has_reco) = (_hardest(events[name], pt_min) for name in _NEEDED)
-    apart = np.hypot(
-        truth["eta"] - reco["eta"], azimuth_difference(truth["phi"], reco["phi"])
-    )
+    apart = np.hypot(truth["eta"] - reco["eta"], azimuth_difference(truth["phi"], reco["phi"]))
     one_jet = has_truth & has_reco & (apart < matching)
     torn = has_truth & has_reco & ~one_jet
     values, seen = _observables(truth), _observables(reco)
@@ -66,6 +63,15 @@ def jet_pairs(
         pass_truth=np.concatenate([has_truth, np.zeros(torn.sum(), bool)]),
         pass_reco=np.concatenate([has_reco & ~torn, np.ones(torn.sum(), bool)]),
     )
+
+
+def jets_of_file(file: EventFile) -> Pairs:
+    """Return :func:`jet_pairs` of a whole file, with a thousand events in memory at a time.
+
+    Raises:
+        FileFormatError: if the file has no jets on both sides of the detector.
+    """
+    return Pairs.concatenate([jet_pairs(part) for part in file.chunks()])
 
 
 def _hardest(jets: Ragged, pt_min: float) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:

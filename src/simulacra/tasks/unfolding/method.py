@@ -27,12 +27,20 @@ class Unfolder(ABC):
     """
 
     @abstractmethod
-    def fit(self, problem: Unfolding, *, seed: int, progress: Progress | None = None) -> Unfolded:
+    def fit(
+        self,
+        problem: Unfolding,
+        *,
+        seed: int,
+        errors: bool = True,
+        progress: Progress | None = None,
+    ) -> Unfolded:
         """Unfold a measurement.
 
         Args:
             problem: simulation and data.
             seed: identity of the result: of bootstrap replicas, trainings and draws.
+            errors: unfold bootstrap replicas too; without, the result has no errors.
             progress: called after every step.
 
         Raises:

@@ -72,21 +72,27 @@ class OmniFold(Unfolder):
         self.config = config or OmniFoldConfig()
 
     def fit(
-        self, problem: Unfolding, *, seed: int, progress: Progress | None = None
+        self,
+        problem: Unfolding,
+        *,
+        seed: int,
+        errors: bool = True,
+        progress: Progress | None = None,
     ) -> UnfoldedEvents:
         config = self.config
         if config.observables:
             problem = problem.of(config.observables)
         history = self._iterate(problem, seed, config.iterations, config.tolerance)
-        replicas = np.zeros((config.replicas, history.shape[1]), np.float32)
-        for replica in range(config.replicas):
+        number = config.replicas if errors else 0
+        replicas = np.zeros((number, history.shape[1]), np.float32)
+        for replica in range(number):
             if progress:
-                progress(replica + 1, config.replicas + 1)
+                progress(replica + 1, number + 1)
             again = problem.resampled(seed, replica)
             own = seed_of(seed, 1, replica)
             replicas[replica] = self._iterate(again, own, len(history) - 1, 0.0)[-1]
         if progress:
-            progress(config.replicas + 1, config.replicas + 1)
+            progress(number + 1, number + 1)
         simulation = problem.simulation
         return UnfoldedEvents(
             method=config.method,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,13 @@ from .problem import Unfolding
 from .result import Unfolded, UnfoldedEvents
 from .spectrum import Spectrum, histogram, quantile_edges
 
-__all__ = ["refolded", "refolding_p_value", "truth_factors"]
+__all__ = [
+    "found_factors",
+    "refolded",
+    "refolding_p_value",
+    "truth_factors",
+    "weights_the_simulation",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -46,11 +52,31 @@ def truth_factors(simulation: Pairs, found: Spectrum) -> FloatArray:
     return np.where(simulation.in_truth, factor[at], 1.0)
 
 
-def refolded(problem: Unfolding, result: Unfolded, found: Spectrum) -> Sample:
-    """Return simulated measured events under the unfolded truth.
+def found_factors(simulation: Pairs, result: Unfolded, found: Spectrum) -> FloatArray:
+    """Return by which factor to weight simulated events so that their truth is what was found.
 
-    Events of a method that weights the simulation have its weights; else they have those of
-    :func:`truth_factors`.
+    Of a method that weights the simulation it is its weights over the prior's, in all observables
+    at once; else it is that of :func:`truth_factors`.
+
+    Args:
+        simulation: its events.
+        result: what was unfolded.
+        found: one spectrum of it.
+
+    Returns:
+        Shape ``(events,)``.
+    """
+    if not weights_the_simulation(result, simulation):
+        return truth_factors(simulation, found)
+    factor, prior = np.ones(len(simulation)), result.weights(0)
+    factor[simulation.in_truth] = np.divide(
+        result.weights(), prior, out=np.zeros_like(prior), where=prior != 0
+    )
+    return factor
+
+
+def refolded(problem: Unfolding, result: Unfolded, found: Spectrum) -> Sample:
+    """Return simulated measured events under the unfolded truth, see :func:`found_factors`.
 
     Args:
         problem: simulation and data.
@@ -58,15 +84,8 @@ def refolded(problem: Unfolding, result: Unfolded, found: Spectrum) -> Sample:
         found: one spectrum of it.
     """
     simulation = problem.simulation
-    there = simulation.in_truth
-    factor = truth_factors(simulation, found)
-    if isinstance(result, UnfoldedEvents) and _weights_the_simulation(result, simulation):
-        factor = np.ones(len(simulation))
-        prior = result.weights(0)
-        factor[there] = np.divide(
-            result.weights(), prior, out=np.zeros_like(prior), where=prior != 0
-        )
-    return replace(simulation, weight=simulation.weights * factor).reco_sample()
+    factor = found_factors(simulation, result, found)
+    return simulation.weighted(simulation.weights * factor).reco_sample()
 
 
 def refolding_p_value(problem: Unfolding, simulated: Sample, observable: str) -> float:
@@ -91,9 +110,9 @@ def refolding_p_value(problem: Unfolding, simulated: Sample, observable: str) ->
     return float(chi2.sf(squares.sum(), max(len(edges) - 2, 1)))
 
 
-def _weights_the_simulation(result: UnfoldedEvents, simulation: Pairs) -> bool:
+def weights_the_simulation(result: Unfolded, simulation: Pairs) -> TypeGuard[UnfoldedEvents]:
     """Tell whether the unfolded events are the simulation's, in all or some observables."""
-    if not set(result.names) <= set(simulation.names):
+    if not isinstance(result, UnfoldedEvents) or not set(result.names) <= set(simulation.names):
         return False
     places = [simulation.names.index(name) for name in result.names]
     return np.array_equal(result.events, simulation.truth[simulation.in_truth][:, places])

@@ -51,6 +51,12 @@ class Unfolded(ABC):
         """How many iterations were done; iteration 0 is the prior."""
 
     @abstractmethod
+    def counts(
+        self, observable: str, bins: Sequence[float] | FloatArray, iteration: int = -1
+    ) -> FloatArray:
+        """Return the counts of :meth:`spectrum` alone, for which no replicas are needed."""
+
+    @abstractmethod
     def spectrum(
         self, observable: str, bins: Sequence[float] | FloatArray, iteration: int = -1
     ) -> Spectrum:
@@ -150,14 +156,19 @@ class UnfoldedEvents(Unfolded):
         """Return events and weights together."""
         return Sample(self.events, self.names, self.weights(iteration))
 
+    def counts(
+        self, observable: str, bins: Sequence[float] | FloatArray, iteration: int = -1
+    ) -> FloatArray:
+        edges = checked_edges(bins, self.data_events, f"{self.method}, {observable}")
+        sample = self.sample(iteration)
+        return histogram(sample.column(observable), sample.weights, edges)
+
     def spectrum(
         self, observable: str, bins: Sequence[float] | FloatArray, iteration: int = -1
     ) -> Spectrum:
-        edges = checked_edges(bins, self.data_events, f"{self.method}, {observable}")
-        values = self.sample(iteration).column(observable)
-        counts = histogram(values, self.weights(iteration), edges)
-        covariance = self._covariance(histogram(values, self.replicas, edges))
-        return Spectrum(observable, edges, counts, covariance)
+        counts, edges = self.counts(observable, bins, iteration), np.asarray(bins, np.float64)
+        replicas = histogram(self.sample(iteration).column(observable), self.replicas, edges)
+        return Spectrum(observable, edges, counts, self._covariance(replicas))
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {"events": self.events, "history": self.history, "replicas": self.replicas}
@@ -182,6 +193,12 @@ class UnfoldedSpectra(Unfolded):
     def iterations(self) -> int:
         return min(len(rows) for rows in self.history.values()) - 1
 
+    def counts(
+        self, observable: str, bins: Sequence[float] | FloatArray | None = None, iteration: int = -1
+    ) -> FloatArray:
+        _, join = self._joined(observable, bins)
+        return np.asarray(self.history[observable][self._row(iteration)] @ join)
+
     def spectrum(
         self, observable: str, bins: Sequence[float] | FloatArray | None = None, iteration: int = -1
     ) -> Spectrum:
@@ -189,16 +206,21 @@ class UnfoldedSpectra(Unfolded):
 
         By default they are the unfolded ones; for the rest see :meth:`Unfolded.spectrum`.
         """
+        wanted, join = self._joined(observable, bins)
+        covariance = self._covariance(self.replicas[observable] @ join)
+        return Spectrum(observable, wanted, self.counts(observable, bins, iteration), covariance)
+
+    def _joined(
+        self, observable: str, bins: Sequence[float] | FloatArray | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the wanted edges, and which own bin belongs to which of them."""
         if observable not in self.edges:
             raise UnknownNameError("observable", observable, self.edges)
         own = self.edges[observable]
         wanted = checked_edges(
             own if bins is None else bins, self.data_events, f"{self.method}, {observable}"
         )
-        join = self._joining(observable, own, wanted)
-        counts = self.history[observable][self._row(iteration)] @ join
-        covariance = self._covariance(self.replicas[observable] @ join)
-        return Spectrum(observable, wanted, counts, covariance)
+        return wanted, self._joining(observable, own, wanted)
 
     def _joining(self, observable: str, own: FloatArray, wanted: FloatArray) -> FloatArray:
         """Return which own bin belongs to which wanted one, shape ``(own bins, bins)``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,11 +12,11 @@ from numpy.typing import NDArray
 from .closure import Coverage
 from .method import Unfolder
 from .problem import Unfolding
-from .refold import refolded, refolding_p_value, truth_factors
+from .refold import found_factors, refolded, refolding_p_value, weights_the_simulation
 from .result import Unfolded
 from .spectrum import Spectrum, histogram
 
-__all__ = ["Finding", "Verdict", "prior_shift", "verdict"]
+__all__ = ["Finding", "Verdict", "prior_shifts", "verdict"]
 
 FloatArray = NDArray[np.float64]
 
@@ -73,7 +74,7 @@ def verdict(
         problem: what was unfolded.
         result: what came out.
         found: one spectrum of it.
-        shift: what :func:`prior_shift` returned; None if nobody asked.
+        shift: what :func:`prior_shifts` returned; None if nobody asked.
         coverage: of pseudo-experiments, see
             :func:`~simulacra.tasks.unfolding.closure.self_coverage`; None if there were none.
     """
@@ -88,25 +89,43 @@ def verdict(
     return Verdict(found.observable, findings)
 
 
-def prior_shift(method: Unfolder, problem: Unfolding, found: Spectrum, *, seed: int) -> FloatArray:
-    r"""Unfold again from another prior; return by how many errors each bin moves, ``(bins,)``.
+def prior_shifts(
+    method: Unfolder,
+    problem: Unfolding,
+    result: Unfolded,
+    spectra: Sequence[Spectrum],
+    *,
+    seed: int,
+) -> list[FloatArray]:
+    r"""Unfold again from another prior; return by how many errors each bin moves.
 
-    The other prior is half way to what was found: true events weigh :math:`\sqrt{n_i / p_i}` more,
-    with the found count and the simulation's in their bin. A result that owes nothing to its
+    The other prior is half way to what was found: true events weigh :math:`\sqrt{n / p}` more, with
+    the found density and the simulation's, see
+    :func:`~simulacra.tasks.unfolding.refold.found_factors`. A result that owes nothing to its
     prior stays where it was.
 
     Args:
         method: who unfolded.
         problem: what was unfolded.
-        found: one spectrum of the result.
+        result: what came out.
+        spectra: of it.
         seed: that of the result, so that nothing but the prior differs.
+
+    Returns:
+        Shape ``(bins,)`` for each spectrum.
     """
     simulation = problem.simulation
-    weight = simulation.weights * np.sqrt(truth_factors(simulation, found))
-    other = replace(problem, simulation=simulation.weighted(weight))
-    again = method.fit(other, seed=seed).spectrum(found.observable, found.edges)
-    error = np.where(found.error > 0, found.error, np.inf)
-    return np.asarray((again.counts - found.counts) / error)
+    shifts, again = [], None
+    for found in spectra:
+        if again is None or not weights_the_simulation(result, simulation):
+            factor = np.clip(found_factors(simulation, result, found), 0.2, 5.0)
+            weight = simulation.weights * np.sqrt(factor)
+            other = replace(problem, simulation=simulation.weighted(weight))
+            again = method.fit(other, seed=seed, errors=False)
+        error = np.where(found.error > 0, found.error, np.inf)
+        counts = again.counts(found.observable, found.edges)
+        shifts.append(np.asarray((counts - found.counts) / error))
+    return shifts
 
 
 def _support(problem: Unfolding, found: Spectrum) -> Finding:
