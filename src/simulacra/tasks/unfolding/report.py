@@ -28,6 +28,7 @@ __all__ = ["Report", "default_edges", "unfold", "write_report"]
 FloatArray = NDArray[np.float64]
 
 _BINS = 10
+_TAIL = 0.002
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,8 @@ def default_edges(
 
     Args:
         problem: simulation and data.
-        given: edges by observable; the others get ten bins of equal simulated truth.
+        given: edges by observable; the others get ten bins of about equal simulated truth,
+            without the outermost 0.2 % on each side, which would make bins of any width.
 
     Raises:
         UnknownNameError: if edges were given for something else.
@@ -94,7 +96,7 @@ def default_edges(
     return {
         name: np.asarray(given[name], np.float64)
         if name in given
-        else _reaching(quantile_edges(truth.column(name), truth.weights, _BINS))
+        else _rounded(_quantiles(truth.column(name), truth.weights))
         for name in truth.names
         if name in problem.simulation.reco_names or name in given
     }
@@ -176,10 +178,13 @@ def _panel(report: Report, found: Spectrum) -> Panel:
     return Panel(found, prior, counted(report.problem.data), counted(report.truth))
 
 
-def _reaching(edges: FloatArray) -> FloatArray:
-    """Round edges outwards in their fifth digit, so that they read well and hold all events."""
+def _quantiles(values: FloatArray, weight: FloatArray) -> FloatArray:
+    fine = quantile_edges(values, weight, round(1 / _TAIL))
+    inner = quantile_edges(values, weight, _BINS)
+    return np.unique(np.concatenate([fine[1:2], inner[1:-1], fine[-2:-1]]))
+
+
+def _rounded(edges: FloatArray) -> FloatArray:
+    """Round edges to three digits of their range, so that they read well."""
     step = 10.0 ** np.floor(np.log10(np.ptp(edges)) - 3)
-    rounded = np.round(edges / step) * step
-    rounded[0] = np.floor(edges[0] / step) * step
-    rounded[-1] = np.ceil(edges[-1] / step) * step
-    return np.unique(rounded)
+    return np.unique(np.round(edges / step) * step)
