@@ -51,9 +51,16 @@ def _walk(config, start, seed=3):
 def test_with_noise_the_end_is_drawn_given_the_start():
     config = BridgeConfig(noise=1.0, steps=200)
     drawn = _walk(config, np.full(20_000, 1.5))
-    # 5 standard errors of 20,000 events, and 1/200 for the length of a step
+    # 5 standard errors of 20,000 events, and 1 % for the length of a step
     assert drawn.mean() == pytest.approx(SLOPE * 1.5, abs=5 * WIDTH / np.sqrt(20_000) + 0.005)
     assert drawn.std() == pytest.approx(WIDTH, abs=5 * WIDTH / np.sqrt(40_000) + 0.01)
+
+
+@pytest.mark.statistical
+def test_the_usual_number_of_steps_keeps_the_width():
+    drawn = _walk(BridgeConfig(), np.full(20_000, 1.5))
+    # 2 % is stated; 5 standard errors of a width of 20,000 events are 2.5 %
+    assert drawn.std() == pytest.approx(WIDTH, rel=0.02 + 0.025)
 
 
 @pytest.mark.statistical
@@ -69,8 +76,7 @@ def test_without_noise_only_the_law_of_all_ends_is_right():
 def test_shorter_steps_come_nearer():
     starts = generator(4, Stream.NOISE).normal(size=5000)
     spreads = [
-        _walk(BridgeConfig(noise=0.0, sees_start=False, steps=steps), starts).std()
-        / np.std(starts)
+        _walk(BridgeConfig(noise=0.0, sees_start=False, steps=steps), starts).std() / np.std(starts)
         for steps in (10, 20, 40)
     ]
     errors = np.abs(np.array(spreads) - np.hypot(SLOPE, WIDTH))

@@ -29,13 +29,14 @@ class BridgeConfig(Config):
         sees_start: whether the network sees, besides where it stands, where the way began. With
             noise the end is then drawn from p(end | start); without it only the law of all ends
             is right. A bridge without noise must not see its start: it would go to the mean.
-        steps: of the walk.
+        steps: of the walk; they are shorter towards the data, since the last one ends at the mean
+            of what is left, without noise.
     """
 
     family: Literal["bridge"] = "bridge"
     noise: float = Field(default=1.0, ge=0)
     sees_start: bool = True
-    steps: int = Field(default=20, ge=1)
+    steps: int = Field(default=40, ge=1)
 
 
 class Bridge(GenerativeModel):
@@ -48,14 +49,17 @@ class Bridge(GenerativeModel):
 
     and a step from t to s goes, with :math:`\hat x_0 = x_t - \sqrt t f`, to
 
-    .. math:: x_s = \hat x_0 + \tfrac st (x_t - \hat x_0) + g \sqrt{s (t - s) / t}\; n
+    .. math:: x_s = \hat x_0 + \tfrac st (x_t - \hat x_0) + g \sqrt{t - s}\, (s / t)^{1/4}\, n
 
     This is the Schroedinger bridge between pairs of G.-H. Liu, A. Vahdat, D.-A. Huang,
     E. Theodorou, W. Nie, A. Anandkumar, "I2SB: Image-to-image Schroedinger bridge", 2023,
-    arXiv:2302.05872, equations 11 to 13, with a constant diffusion :math:`\beta = g^2`; S. Diefenbacher,
-    G.-H. Liu, V. Mikuni, B. Nachman, W. Nie, "Improving generative model-based unfolding with
-    Schroedinger bridges", 2023, arXiv:2308.12351, unfold with it. For :math:`g = 0` it is the
-    deterministic limit of both, a flow from start to data.
+    arXiv:2302.05872, equations 11 to 13, with a constant diffusion :math:`\beta = g^2`;
+    S. Diefenbacher, G.-H. Liu, V. Mikuni, B. Nachman, W. Nie, "Improving generative model-based
+    unfolding with Schroedinger bridges", 2023, arXiv:2308.12351, unfold with it. For :math:`g = 0` it is the
+    deterministic limit of both, a flow from start to data. Theirs has :math:`(s / t)^{1/2}` in the
+    noise of a step, which is exact if nothing was unknown in :math:`\hat x_0`; without that factor
+    it is the Euler step of the bridge's equation. One narrows the data, the other widens it, and
+    between them 40 steps are within 2 % of the width.
 
     Args:
         network: ``f(t, x, condition)`` with x of shape ``(events, features)``.
@@ -107,12 +111,12 @@ class Bridge(GenerativeModel):
         fresh = noise.split(self.features, dim=1)
         x: Tensor = condition[:, : self.features]
         for step in range(steps):
-            t, s = 1 - step / steps, 1 - (step + 1) / steps
+            t, s = ((1 - k / steps) ** 2 for k in (step, step + 1))
             residual = self._residual(torch.full_like(x[:, 0], t), x, condition)
             end = x - math.sqrt(t) * residual
             x = end + s / t * (x - end)
             if width and step + 1 < steps:
-                x = x + width * math.sqrt(s * (t - s) / t) * fresh[step]
+                x = x + width * math.sqrt((t - s) * (s / t) ** 0.5) * fresh[step]
         return x
 
     def _residual(self, t: Tensor, x: Tensor, condition: Tensor) -> Tensor:

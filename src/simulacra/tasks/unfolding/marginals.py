@@ -54,10 +54,10 @@ class Marginals:
         columns = []
         for k, (values, share) in enumerate(zip(self.values, self.share, strict=True)):
             low = np.searchsorted(values, x[:, k], side="left")
-            high = np.searchsorted(values, x[:, k], side="right")
-            low, high = np.minimum(low, len(values) - 1), np.minimum(high, len(values))
-            below, above = share[low], share[np.maximum(high, low + 1)]
-            chance = below + u[:, k] * (above - below)
+            low = np.minimum(low, len(values) - 1)
+            # what lies between two values goes to the part of the upper one
+            high = np.searchsorted(values, np.maximum(x[:, k], values[low]), side="right")
+            chance = share[low] + u[:, k] * (share[high] - share[low])
             columns.append(ndtri(np.clip(chance, _EDGE, 1 - _EDGE)))
         return np.stack(columns, axis=1)
 
@@ -68,7 +68,7 @@ class Marginals:
             middle = (share[1:] + share[:-1]) / 2
             chance = ndtr(y[:, k])
             found = np.interp(chance, middle, values)
-            # a value between two equal-ish steps belongs to a jump: take the step it fell on
+            # interpolation would blur a value that many events share: take it as it is
             at = np.clip(np.searchsorted(share, chance, side="right") - 1, 0, len(values) - 1)
             columns.append(np.where(self._shared(values)[at], values[at], found))
         return np.stack(columns, axis=1)

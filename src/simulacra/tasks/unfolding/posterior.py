@@ -222,7 +222,9 @@ class _Member:
         return _Round(truth, data.weights * (1 + odds))
 
     def _u(self, numbers: NDArray[np.uint64], which: int) -> FloatArray:
-        features = max(self.problem.simulation.truth.shape[1], self.problem.simulation.reco.shape[1])
+        features = max(
+            self.problem.simulation.truth.shape[1], self.problem.simulation.reco.shape[1]
+        )
         seed = seed_of(self.seed, _SPREAD, which)
         return uniform(seed, numbers, features, stream=Stream.PLACE).astype(np.float64)
 

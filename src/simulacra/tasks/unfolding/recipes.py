@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
-
-from pydantic import Discriminator, Tag
+from typing import Any
 
 from ...classify.polynomial import PolynomialConfig
 from ...classify.ratio import RatioConfig
 from ...errors import UnknownNameError
+from ...generative import CouplingFlowConfig, DiffusionConfig, FlowMatchingConfig
+from ...generative.bridge import BridgeConfig
 from .bayes import Bayes, BayesConfig
 from .method import Unfolder
 from .omnifold import OmniFold, OmniFoldConfig
+from .posterior import Posterior, PosteriorConfig
 
-__all__ = ["METHODS", "MethodConfig", "method_config", "unfolder"]
+__all__ = ["METHODS", "method_config", "unfolder"]
 
 
 def bayes() -> BayesConfig:
@@ -33,20 +34,48 @@ def omnifold_polynomial() -> OmniFoldConfig:
     return OmniFoldConfig(ratio=PolynomialConfig(), iterations=10, replicas=30)
 
 
-MethodConfig = Annotated[
-    Annotated[BayesConfig, Tag("bayes")] | Annotated[OmniFoldConfig, Tag("omnifold")],
-    Discriminator("method"),
-]
-"""Settings of a method; ``method`` says of which one."""
+def cinn() -> PosteriorConfig:
+    """Draw with a conditional invertible network, for two or more observables."""
+    return PosteriorConfig(family=CouplingFlowConfig(couplings=6, depth=1))
+
+
+def flow_matching() -> PosteriorConfig:
+    """Draw with conditional flow matching."""
+    return PosteriorConfig(family=FlowMatchingConfig())
+
+
+def diffusion() -> PosteriorConfig:
+    """Draw with conditional diffusion."""
+    return PosteriorConfig(family=DiffusionConfig())
+
+
+def bridge() -> PosteriorConfig:
+    """Draw by noisy walks that begin at what was measured."""
+    return PosteriorConfig(family=BridgeConfig())
+
+
+def bridge_deterministic() -> PosteriorConfig:
+    """Carry what was measured to truth along a flow, without noise."""
+    return PosteriorConfig(family=BridgeConfig(noise=0.0, sees_start=False))
+
 
 METHODS: dict[str, Callable[[], Any]] = {
     "bayes": bayes,
     "omnifold": omnifold,
     "omnifold-polynomial": omnifold_polynomial,
+    "cinn": cinn,
+    "flow-matching": flow_matching,
+    "diffusion": diffusion,
+    "bridge": bridge,
+    "bridge-deterministic": bridge_deterministic,
 }
 """Recipes by name."""
 
-_UNFOLDERS: dict[str, Callable[[Any], Unfolder]] = {"bayes": Bayes, "omnifold": OmniFold}
+_UNFOLDERS: dict[str, Callable[[Any], Unfolder]] = {
+    "bayes": Bayes,
+    "omnifold": OmniFold,
+    "posterior": Posterior,
+}
 
 
 def method_config(name: str) -> Any:
