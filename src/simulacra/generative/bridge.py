@@ -55,11 +55,11 @@ class Bridge(GenerativeModel):
     E. Theodorou, W. Nie, A. Anandkumar, "I2SB: Image-to-image Schroedinger bridge", 2023,
     arXiv:2302.05872, equations 11 to 13, with a constant diffusion :math:`\beta = g^2`;
     S. Diefenbacher, G.-H. Liu, V. Mikuni, B. Nachman, W. Nie, "Improving generative model-based
-    unfolding with Schroedinger bridges", 2023, arXiv:2308.12351, unfold with it. For :math:`g = 0` it is the
-    deterministic limit of both, a flow from start to data. Theirs has :math:`(s / t)^{1/2}` in the
-    noise of a step, which is exact if nothing was unknown in :math:`\hat x_0`; without that factor
-    it is the Euler step of the bridge's equation. One narrows the data, the other widens it, and
-    between them 40 steps are within 2 % of the width.
+    unfolding with Schroedinger bridges", 2023, arXiv:2308.12351, unfold with it. For
+    :math:`g = 0` it is the deterministic limit of both, a flow from start to data. Theirs has
+    :math:`(s / t)^{1/2}` in the noise of a step, which is exact if nothing was unknown in
+    :math:`\hat x_0`; without that factor it is the Euler step of the bridge's equation. One
+    narrows the data, the other widens it, and between them 40 steps are within 2 % of the width.
 
     Args:
         network: ``f(t, x, condition)`` with x of shape ``(events, features)``.

@@ -88,8 +88,9 @@ def test_a_changed_result_is_refused(method, problem, tmp_path):
         load_unfolded(folder)
 
 
-def test_errors_have_the_size_of_the_statistics(method, problem):
-    found = method.fit(problem, seed=4).spectrum("x", EDGES)
+@pytest.mark.parametrize("name", ["bayes", "polynomial", "network"])
+def test_errors_have_the_size_of_the_statistics(name, problem):
+    found = METHODS[name]().fit(problem, seed=4).spectrum("x", EDGES)
     assert found.counts.sum() == pytest.approx(1000 * np.diff(EDGES[[0, -1]] / 4)[0], rel=0.2)
     share = found.error / np.sqrt(found.counts)
     assert (share > 0.1).all()  # smoothing makes errors smaller than those of counting

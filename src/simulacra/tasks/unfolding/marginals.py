@@ -77,4 +77,4 @@ class Marginals:
     def _shared(values: FloatArray) -> NDArray[np.bool_]:
         """Return which sorted values occur more than once."""
         same = np.diff(values) == 0
-        return np.append(same, False) | np.append(False, same)
+        return np.asarray(np.append(same, False) | np.append(False, same))
