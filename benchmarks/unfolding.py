@@ -8,9 +8,10 @@ SIMULATION and OTHER are files of
     simulacra simulate znunujets -n 40000 --seed 1 --set respond=true --set cluster=true
         --set source.multiparton_interactions=false --set source.hard=false --out SIMULATION.parquet
 
-with other showers in OTHER. The first N events of SIMULATION are the simulation. Without --stress
-its next events are the pseudo-data (closure), with it the events of OTHER. Each observable is in
-ten bins of equal simulated truth; the distance is 1000 x triangular discrimination.
+with other showers in OTHER, or pairs that ``write_pairs`` took from them. The first N events of
+SIMULATION are the simulation. Without --stress its next events are the pseudo-data (closure), with
+it the events of OTHER. Each observable is in ten bins of equal simulated truth; the distance is
+1000 x triangular discrimination.
 """
 
 from __future__ import annotations
@@ -23,10 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from simulacra.config import apply_settings
-from simulacra.data.event_files import open_events
 from simulacra.tasks.unfolding import Unfolding
 from simulacra.tasks.unfolding.closure import closure
-from simulacra.tasks.unfolding.jets import jets_of_file
+from simulacra.tasks.unfolding.jets import open_pairs
 from simulacra.tasks.unfolding.recipes import METHODS, method_config, unfolder
 from simulacra.tasks.unfolding.report import default_edges
 
@@ -82,9 +82,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    pairs = jets_of_file(open_events(options.simulation))
+    pairs = open_pairs(options.simulation)
     simulation, rest = pairs.select(slice(0, options.events)), slice(options.events, None)
-    other = jets_of_file(open_events(options.stress)) if options.stress else pairs.select(rest)
+    other = open_pairs(options.stress) if options.stress else pairs.select(rest)
     other = other.select(slice(0, options.data))
     problem = Unfolding(simulation, other.reco_sample())
     truth = other.true_sample()

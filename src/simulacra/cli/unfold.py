@@ -15,7 +15,6 @@ from ..execute import require_writable
 from .progress import ticker
 
 if TYPE_CHECKING:
-    from ..data.pairs import Pairs, Sample
     from ..tasks.unfolding.report import Report
 
 __all__ = ["EXAMPLE", "unfold"]
@@ -63,15 +62,16 @@ def unfold(
     """Find the spectra before the detector, and say when not to believe them."""
     from ..config import apply_settings
     from ..tasks.unfolding import Unfolding
+    from ..tasks.unfolding.jets import open_measured, open_pairs
     from ..tasks.unfolding.recipes import method_config, unfolder
     from ..tasks.unfolding.report import default_edges, write_report
     from ..tasks.unfolding.report import unfold as unfolded
 
     require_writable(out)
     config = apply_settings(method_config(method), settings or [])
-    pairs, (measured, truth) = _pairs(simulation), _measured(data, test)
-    taken = None if background is None else _measured(background, False)[0]
-    problem = Unfolding(pairs, measured, taken)
+    truth = open_pairs(data).true_sample() if test else None
+    taken = None if background is None else open_measured(background)
+    problem = Unfolding(open_pairs(simulation), open_measured(data), taken)
     bins = default_edges(problem, _edges(edges or []))
     if observable:
         config = config.updated(observables=tuple(observable))
@@ -101,38 +101,6 @@ def unfold(
     for remark in report.result.remarks:
         console.print(escape(remark), highlight=False)
     console.print(f"{escape(str(out))}: spectra.json, spectra.png, result", highlight=False)
-
-
-def _pairs(path: Path) -> Pairs:
-    from ..data.pair_files import read_pairs
-
-    return _jets(path) or read_pairs(path)
-
-
-def _measured(path: Path, test: bool) -> tuple[Sample, Sample | None]:
-    """Return what was measured, and the truth behind it if it is known and asked for."""
-    from ..data.pair_files import read_pairs, read_sample
-
-    pairs = _jets(path)
-    if pairs is None and not test:
-        return read_sample(path), None
-    pairs = pairs or read_pairs(path)
-    return pairs.reco_sample(), pairs.true_sample() if test else None
-
-
-def _jets(path: Path) -> Pairs | None:
-    """Return the jets of a file of collisions; None if it is not such a file."""
-    from ..data.event_files import open_events
-    from ..errors import DependencyError, FileFormatError
-    from ..tasks.unfolding.jets import jets_of_file
-
-    if path.suffix != ".parquet":
-        return None
-    try:
-        file = open_events(path)
-    except (DependencyError, FileFormatError):
-        return None
-    return jets_of_file(file)
 
 
 def _edges(given: list[str]) -> dict[str, list[float]]:

@@ -44,7 +44,7 @@ class BayesConfig(Config):
     bins: int = Field(default=10, ge=1)
     reco_bins: int = Field(default=2, ge=1)
     iterations: int = Field(default=20, ge=1)
-    tolerance: float = Field(default=0.2, ge=0)
+    tolerance: float = Field(default=0.5, ge=0)
     replicas: int = Field(default=200, ge=0)
 
 

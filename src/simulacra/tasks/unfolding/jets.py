@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.event_files import EventFile
+from ...data.event_files import EventFile, open_events
 from ...data.events import Events, Ragged
 from ...data.kinematics import azimuth_difference
-from ...data.pairs import Pairs
+from ...data.pair_files import read_pairs, read_sample
+from ...data.pairs import Pairs, Sample
 from ...errors import FileFormatError
 from ...units import GeV
 
-__all__ = ["JET_OBSERVABLES", "jet_pairs", "jets_of_file"]
+__all__ = ["JET_OBSERVABLES", "jet_pairs", "open_measured", "open_pairs"]
 
 FloatArray = NDArray[np.float64]
 
@@ -65,13 +67,35 @@ def jet_pairs(events: Events, *, pt_min: float = 100 * GeV, matching: float = 0.
     )
 
 
-def jets_of_file(file: EventFile) -> Pairs:
-    """Return :func:`jet_pairs` of a whole file, with a thousand events in memory at a time.
+def open_pairs(path: Path | str) -> Pairs:
+    """Read pairs from a file of columns, or the hardest jets of a file of simulated collisions.
+
+    Of collisions, a thousand events are in memory at a time.
 
     Raises:
-        FileFormatError: if the file has no jets on both sides of the detector.
+        FileFormatError: if the file is neither, or has no jets on both sides of the detector.
     """
+    file = _collisions(Path(path))
+    if file is None:
+        return read_pairs(path)
     return Pairs.concatenate([jet_pairs(part) for part in file.chunks()])
+
+
+def open_measured(path: Path | str) -> Sample:
+    """Read measured events likewise; the truth of pseudo-data is left aside."""
+    if _collisions(Path(path)) is None:
+        return read_sample(path)
+    return open_pairs(path).reco_sample()
+
+
+def _collisions(path: Path) -> EventFile | None:
+    """Open a file of simulated collisions; None if it is something else."""
+    if path.suffix != ".parquet":
+        return None
+    try:
+        return open_events(path)
+    except FileFormatError:
+        return None
 
 
 def _hardest(jets: Ragged, pt_min: float) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:

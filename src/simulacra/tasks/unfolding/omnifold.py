@@ -41,7 +41,7 @@ class OmniFoldConfig(Config):
     observables: tuple[str, ...] = ()
     ratio: RatioSettings = RatioConfig()
     iterations: int = Field(default=5, ge=1)
-    tolerance: float = Field(default=0.2, ge=0)
+    tolerance: float = Field(default=0.5, ge=0)
     replicas: int = Field(default=10, ge=0)
 
 
