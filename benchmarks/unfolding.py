@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     pairs = open_pairs(options.simulation)
     simulation, rest = pairs.select(slice(0, options.events)), slice(options.events, None)
     other = open_pairs(options.stress) if options.stress else pairs.select(rest)

@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     rows = [measure(name, options) for name in options.methods]
     for row in rows:
         print(f"{row['method']}: {row['sentence']} {row['cpu_seconds']} s of processor")

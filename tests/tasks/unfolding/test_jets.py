@@ -7,7 +7,12 @@ import pytest
 
 from simulacra.data.events import Events, Ragged
 from simulacra.errors import FileFormatError
-from simulacra.tasks.unfolding.jets import JET_OBSERVABLES, jet_pairs
+from simulacra.simulate import PROCESSES, EventSimulation
+from simulacra.simulate.event_run import simulate_events_to_file
+from simulacra.tasks.unfolding import Bayes, BayesConfig, Unfolding
+from simulacra.tasks.unfolding.closure import closure
+from simulacra.tasks.unfolding.jets import JET_OBSERVABLES, jet_pairs, open_pairs
+from simulacra.tasks.unfolding.report import default_edges
 
 NAMES = ("pt", "eta", "phi", "mass", "constituents", "mass_groomed", "z_groomed", "tau_1", "tau_2")
 
@@ -61,3 +66,27 @@ def test_observables_are_those_of_the_hardest_jet():
 def test_events_without_jets_on_both_sides_are_refused():
     with pytest.raises(FileFormatError, match="respond=true"):
         jet_pairs(Events(np.arange(1), {"jets_truth": _jets([_jet()])}))
+
+
+@pytest.mark.slow
+def test_simulated_collisions_close(tmp_path):
+    pytest.importorskip("pythia8mc")
+    pytest.importorskip("fastjet")
+    simulation = EventSimulation(
+        source=PROCESSES["znunujets"].updated(multiparton_interactions=False, hard=False),
+        respond=True,
+        cluster=True,
+    )
+    file = tmp_path / "jets.parquet"
+    simulate_events_to_file(simulation, file, 4000, seed=7)
+    pairs = open_pairs(file)
+    half = len(pairs) // 2
+    known, behind = pairs.select(slice(0, half)), pairs.select(slice(half, None))
+    problem = Unfolding(known, behind.reco_sample())
+    edges = default_edges(problem)
+    result = Bayes(BayesConfig(edges={n: tuple(e) for n, e in edges.items()})).fit(problem, seed=1)
+    rows = closure(result, problem, behind.true_sample(), edges, seed=1)
+    assert [row.observable for row in rows] == list(JET_OBSERVABLES)
+    # the floor is a mean over chances; raw spectra of mass and width are far above it
+    assert sum(row.unfolded < 3 * row.floor for row in rows) >= 5
+    assert {row.observable for row in rows if row.raw > 3 * row.floor} >= {"mass", "width"}

@@ -25,7 +25,7 @@ def bayes() -> BayesConfig:
 
 def omnifold() -> OmniFoldConfig:
     """OmniFold by small networks, an ensemble of two in every step."""
-    network = RatioConfig(width=64, hidden=2, epochs=20, patience=4, networks=2)
+    network = RatioConfig(width=64, hidden=2, batch=200, epochs=30, patience=5, networks=2)
     return OmniFoldConfig(ratio=network)
 
 
