@@ -15,7 +15,19 @@ from .method import Unfolder
 from .omnifold import OmniFold, OmniFoldConfig
 from .posterior import Posterior, PosteriorConfig
 
-__all__ = ["METHODS", "method_config", "unfolder"]
+__all__ = [
+    "METHODS",
+    "bayes",
+    "bridge",
+    "bridge_deterministic",
+    "cinn",
+    "diffusion",
+    "flow_matching",
+    "method_config",
+    "omnifold",
+    "omnifold_polynomial",
+    "unfolder",
+]
 
 
 def bayes() -> BayesConfig:
