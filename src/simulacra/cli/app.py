@@ -26,6 +26,7 @@ from . import (
     scan,
     simulate,
     train,
+    unfold,
     verify,
 )
 
@@ -90,6 +91,7 @@ app.command(epilog=export.EXAMPLE)(export.export)
 app.command(epilog=verify.EXAMPLE)(verify.verify)
 bench.app.command(epilog=evaluate.JUDGE_EXAMPLE)(evaluate.judge)
 app.add_typer(bench.app, name="bench")
+app.command(epilog=unfold.EXAMPLE)(unfold.unfold)
 app.command(epilog=models.EXAMPLE)(models.models)
 app.command(epilog=demo.EXAMPLE)(demo.demo)
 

@@ -1,0 +1,272 @@
+"""The proof: unfolded spectra beside a truth that is known, and how often errors cover it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.pairs import Sample
+from ...errors import RangeError
+from ...evaluation.metrics.separation import separation_power
+from ...random import Stream, generator
+from .method import Progress, Unfolder
+from .problem import Unfolding, effective_events
+from .refold import truth_factors
+from .result import Unfolded
+from .spectrum import Spectrum, histogram
+
+__all__ = [
+    "Closure",
+    "Coverage",
+    "closure",
+    "coverage",
+    "pseudo_experiment",
+    "self_coverage",
+]
+
+FloatArray = NDArray[np.float64]
+
+_NOMINAL = math.erf(1 / math.sqrt(2))  # 68.27 %
+_REPEATS = 400
+
+
+@dataclass(frozen=True)
+class Closure:
+    r"""Distances of one observable to the truth, as triangular discriminations in [0, 1].
+
+    Args:
+        observable: its name.
+        unfolded: of the unfolded spectrum, bins from which no data come left out.
+        error: of ``unfolded``, from bootstrap replicas of data, simulation and truth.
+        raw: of the measured spectrum as it is.
+        prior: of the simulation's truth.
+        floor: what two samples of one truth give, of as many events as data and truth:
+            :math:`(b - 1)(1/N + 1/M)/4` for b bins.
+    """
+
+    observable: str
+    unfolded: float
+    error: float
+    raw: float
+    prior: float
+    floor: float
+
+    @property
+    def closes(self) -> bool:
+        """True if it is at most twice the floor away."""
+        return self.unfolded <= 2 * self.floor
+
+    @property
+    def helps(self) -> bool:
+        """True if it is nearer than the raw data and the prior by two errors."""
+        return self.unfolded + 2 * self.error < min(self.raw, self.prior)
+
+
+def closure(
+    result: Unfolded,
+    problem: Unfolding,
+    truth: Sample,
+    edges: Mapping[str, Sequence[float] | FloatArray],
+    *,
+    seed: int,
+) -> list[Closure]:
+    """Compare what was unfolded with a truth that only a test knows.
+
+    Of pseudo-data from the simulation itself it is a closure test, of another simulation a stress
+    test.
+
+    Args:
+        result: what a method found.
+        problem: what it was given.
+        truth: true events behind the data.
+        edges: of the bins by observable.
+        seed: of the resampled truth.
+    """
+    rows = []
+    for key, (name, given) in enumerate(edges.items()):
+        bins = np.asarray(given, np.float64)
+        found = result.spectrum(name, bins)
+        there = histogram(truth.column(name), truth.weights, bins)
+        raw = _in_bins(problem.data, name, bins)
+        prior = _in_bins(problem.simulation.true_sample(), name, bins)
+        numbers = result.data_events, effective_events(truth.weights)
+        rows.append(
+            Closure(
+                observable=name,
+                unfolded=_distance(found.counts, there),
+                error=_spread(found, there, numbers[1], generator(seed, Stream.BOOTSTRAP, key)),
+                raw=_distance(raw, there),
+                prior=_distance(prior, there),
+                floor=(len(bins) - 2) * sum(1 / n for n in numbers) / 4,
+            )
+        )
+    return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """How often the stated 68 % intervals held the truth.
+
+    Args:
+        covered: part of the experiments in which a bin's interval held its truth, ``(bins,)``.
+        pulls: mean of (found - true) / error in each bin, ``(bins,)``.
+        experiments: how many there were.
+    """
+
+    covered: FloatArray
+    pulls: FloatArray
+    experiments: int
+
+    @property
+    def mean(self) -> float:
+        """Mean over the bins."""
+        return float(self.covered.mean())
+
+    @property
+    def allowed(self) -> float:
+        r"""Two standard deviations of a covered part: :math:`2 \sqrt{p (1 - p) / N}`."""
+        return 2 * math.sqrt(_NOMINAL * (1 - _NOMINAL) / self.experiments)
+
+    @property
+    def covers(self) -> bool:
+        """True if the mean over bins is not below 68.3 % by more than is allowed."""
+        return self.mean >= _NOMINAL - self.allowed
+
+    def sentence(self) -> str:
+        """Say it in words."""
+        worst = int(self.covered.argmin())
+        head = (
+            f"the stated 68 % errors held the truth in {self.mean:.1%} of {self.experiments} "
+            f"pseudo-experiments, mean over {len(self.covered)} bins (worst bin {worst + 1}: "
+            f"{self.covered[worst]:.1%}, with a mean pull of {self.pulls[worst]:+.2f})"
+        )
+        if self.covers:
+            return f"errors cover: {head}."
+        return f"errors do NOT cover: {head}; expected 68.3 % ± {self.allowed:.1%}."
+
+
+def coverage(
+    method: Unfolder,
+    draw: Callable[[int], tuple[Unfolding, FloatArray]],
+    observable: str,
+    edges: Sequence[float] | FloatArray,
+    *,
+    experiments: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Coverage:
+    """Unfold pseudo-experiments, each with errors of its own, and count.
+
+    Args:
+        method: which one, its ``replicas`` above 1.
+        draw: gives experiment n and the expected true counts, ``(bins,)``.
+        observable: which spectrum.
+        edges: of its bins.
+        experiments: how many.
+        seed: identity of the unfoldings.
+        progress: called after each.
+
+    Raises:
+        RangeError: if there is no experiment.
+    """
+    if experiments < 1:
+        raise RangeError(f"coverage: expected at least 1 experiment, got {experiments}.")
+    distance = []
+    for n in range(experiments):
+        problem, truth = draw(n)
+        found = method.fit(problem, seed=seed + n).spectrum(observable, edges)
+        error = np.where(found.error > 0, found.error, np.inf)
+        distance.append((found.counts - truth) / error)
+        if progress:
+            progress(n + 1, experiments)
+    pulls = np.stack(distance)
+    held = (np.abs(pulls) <= 1) & (pulls != 0)  # a bin without an error holds nothing
+    return Coverage(held.mean(axis=0), pulls.mean(axis=0), experiments)
+
+
+def self_coverage(
+    method: Unfolder,
+    problem: Unfolding,
+    found: Spectrum,
+    *,
+    experiments: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Coverage:
+    """Test a method's errors on pseudo-experiments made of the problem's own simulation.
+
+    See :func:`pseudo_experiment`; this is how a verdict knows whether errors cover without a
+    closed form.
+
+    Args:
+        method: which one.
+        problem: simulation and data.
+        found: the unfolded spectrum, which pseudo-data follow.
+        experiments: how many.
+        seed: identity of experiments and unfoldings.
+        progress: called after each.
+    """
+
+    def draw(n: int) -> tuple[Unfolding, FloatArray]:
+        return pseudo_experiment(problem, found, seed=seed, experiment=n)
+
+    return coverage(
+        method,
+        draw,
+        found.observable,
+        found.edges,
+        experiments=experiments,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def pseudo_experiment(
+    problem: Unfolding, found: Spectrum, *, seed: int, experiment: int
+) -> tuple[Unfolding, FloatArray]:
+    """Make pseudo-data with a known truth like the one that was found.
+
+    A random half of the simulated events is weighted to the found spectrum, see
+    :func:`~simulacra.tasks.unfolding.refold.truth_factors`, and each is taken n times, n Poisson
+    of a mean such that there are as many as data; the other half stays the simulation. Negative
+    weights count as none.
+
+    Returns:
+        The problem, and the expected true counts in the bins of the spectrum, ``(bins,)``.
+    """
+    simulation = problem.simulation
+    rng = generator(seed, Stream.SPLIT, experiment)
+    order = rng.permutation(len(simulation))
+    middle = len(order) // 2
+    behind, kept = simulation.select(order[:middle]), simulation.select(order[middle:])
+    weight = np.maximum(behind.weights, 0.0) * truth_factors(behind, found)
+    seen = behind.in_reco
+    weight *= effective_events(problem.data.weights) / weight[seen].sum()
+    there = behind.weighted(weight).true_sample()
+    times = rng.poisson(weight[seen]).astype(np.float64)
+    data = Sample(behind.reco[seen], behind.reco_names, times)
+    return Unfolding(kept, data), _in_bins(there, found.observable, found.edges)
+
+
+def _in_bins(sample: Sample, name: str, edges: FloatArray) -> FloatArray:
+    return histogram(sample.column(name), sample.weights, edges)
+
+
+def _distance(a: FloatArray, b: FloatArray) -> float:
+    return float(separation_power(a, b))
+
+
+def _spread(found: Spectrum, truth: FloatArray, events: float, rng: np.random.Generator) -> float:
+    """Return the standard deviation of the distance under fluctuations of both sides."""
+    drawn = rng.multivariate_normal(found.counts, found.covariance, _REPEATS, method="eigh")
+    share = truth / truth.sum()
+    others = rng.poisson(share * events, (_REPEATS, len(share)))
+    values: Any = [
+        separation_power(np.maximum(a, 0), b) for a, b in zip(drawn, others, strict=True)
+    ]
+    return float(np.std(values))
