@@ -39,6 +39,10 @@ FLAGS = {
         "calorimeter"
     ),
     "train": "--data --device --geometry --leave-out --out --resume --seed --set --submit recipe",
+    "unfold": (
+        "--background --edges --experiments --json --method --observable --out --seed --set --test "
+        "data simulation"
+    ),
     "verify": "--json --model --target --trust bundle",
 }
 
