@@ -52,7 +52,7 @@ def by_torch(draw: Callable[..., torch.Tensor], *, bfloat16: bool = False) -> Wa
 
 
 def frozen(model: GenerativeModel) -> GenerativeModel:
-    """Return a copy whose matrices are put together once; the compiler would start anew for each."""
+    """Return a copy with matrices put together once; the compiler would start anew for each."""
     copied = copy.deepcopy(model)
     for part in copied.modules():
         if isinstance(part, CircularLinear):
