@@ -8,7 +8,7 @@ import torch
 from simulacra.errors import ShapeError
 from simulacra.generative import initialised
 from simulacra.nets import FourierEmbedding, ResidualNetwork, RingNetwork
-from simulacra.nets.cylindrical import CircularLinear, angular_basis
+from simulacra.nets.cylindrical import CircularLinear, angular_basis, turned
 
 RINGS = ((3, 1), (4, 6), (2, 6), (2, 1))
 VOXELS = 41
@@ -126,3 +126,22 @@ def test_the_embedding_resolves_the_last_percent_of_the_path():
     embed = FourierEmbedding(64)
     near, end = embed(torch.tensor([0.99])), embed(torch.tensor([1.0]))
     assert (near - end).norm() > 0.3
+
+
+def test_autocast_computes_ring_networks_in_bfloat16():
+    network = initialised(lambda: _ring().float(), seed=1)
+    t, x, condition = (values.float() for values in _inputs())
+    with torch.no_grad():
+        exact = network(t, x, condition)
+        with torch.autocast("cpu", torch.bfloat16):
+            coarse = network(t, x, condition).float()
+    assert not torch.equal(coarse, exact)
+    assert (coarse - exact).norm() < 0.03 * exact.norm()  # bfloat16 rounds by up to 1/256
+
+
+def test_turned_is_a_change_of_basis_along_the_circle():
+    basis = angular_basis(6)
+    functions = torch.arange(72, dtype=torch.float64).sin().reshape(6, 4, 3)
+    expected = torch.einsum("ks,s...->k...", basis, functions)
+    torch.testing.assert_close(turned(basis, functions), expected)
+    torch.testing.assert_close(turned(basis.T, turned(basis, functions)), functions)

@@ -9,6 +9,7 @@ import torch
 from scipy import stats
 
 from simulacra.preprocess import Gaussianize
+from simulacra.preprocess.gaussian import taken
 
 EVENTS = 20_000
 
@@ -130,3 +131,11 @@ def test_tables_of_a_group_reach_as_far_as_its_own_energies():
     fitted = Gaussianize([0, 1], spike=False, own=True).fit(pair, at, mask=mask)
     torch.testing.assert_close(fitted.knots[-1, 0], log_energy.max())
     torch.testing.assert_close(fitted.knots[-1, 1], log_energy[log_energy <= 9].max() - 3)
+
+
+def test_numbers_taken_from_a_table_are_those_of_take():
+    table = torch.arange(60.0).reshape(3, 4, 5)
+    place = (7 * torch.arange(14).reshape(7, 2)) % 60
+    assert torch.equal(taken(table, place), table.take(place))
+    column = table[..., -1]  # not contiguous
+    assert torch.equal(taken(column, place % 12), column.take(place % 12))

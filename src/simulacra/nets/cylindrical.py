@@ -40,8 +40,8 @@ def turned(basis: Tensor, functions: Tensor) -> Tensor:
         basis: ``(sectors, sectors)``, new from old.
         functions: ``(sectors, ...)``.
     """
-    out: Tensor = (basis @ functions.flatten(1)).unflatten(1, functions.shape[1:])
-    return out
+    changed: Tensor = (basis @ functions.flatten(1)).unflatten(1, functions.shape[1:])
+    return changed
 
 
 class CircularLinear(nn.Module):
