@@ -70,6 +70,8 @@ class Stream(IntEnum):
     LATENT = 15
     TURN = 16
     EMPTY_LAYERS = 17
+    KEPT = 20
+    TRAJECTORY = 21
 
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

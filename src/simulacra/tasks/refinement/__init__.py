@@ -1,0 +1,33 @@
+"""Refinement: a sample that is almost right in, the same sample made right out, at what price.
+
+Comes in: events of a source (simulated, generated) and of the target that it should equal, in the
+same observables. Goes out: weights or moved events, always with the area under the curve of a new
+classifier, the effective number of events left, and the share of the target that the source does
+not cover. Assumes that the source has events wherever the target has some, which is measured.
+"""
+
+from .judging import JUDGE, Diagnosis, diagnose, effective_size, uncovered
+from .problem import Samples
+from .refining import Refiner, refine
+from .resampling import Resampled, Resampler, ResamplerConfig, thin, thin_to_units
+from .result import Refinement
+from .reweighting import Reweighter, ReweighterConfig
+
+__all__ = [
+    "JUDGE",
+    "Diagnosis",
+    "Refinement",
+    "Refiner",
+    "Resampled",
+    "Resampler",
+    "ResamplerConfig",
+    "Reweighter",
+    "ReweighterConfig",
+    "Samples",
+    "diagnose",
+    "effective_size",
+    "refine",
+    "thin",
+    "thin_to_units",
+    "uncovered",
+]
