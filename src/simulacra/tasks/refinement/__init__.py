@@ -12,6 +12,7 @@ from .refining import Refiner, refine
 from .resampling import Resampled, Resampler, ResamplerConfig, thin, thin_to_units
 from .result import Refinement
 from .reweighting import Reweighter, ReweighterConfig
+from .showers import shower_table, weighted_showers
 
 __all__ = [
     "JUDGE",
@@ -27,7 +28,9 @@ __all__ = [
     "diagnose",
     "effective_size",
     "refine",
+    "shower_table",
     "thin",
     "thin_to_units",
     "uncovered",
+    "weighted_showers",
 ]
