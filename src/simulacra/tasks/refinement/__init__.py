@@ -7,6 +7,7 @@ not cover. Assumes that the source has events wherever the target has some, whic
 """
 
 from .judging import JUDGE, Diagnosis, diagnose, effective_size, uncovered
+from .latent import LatentConfig, LatentDraw, LatentRefiner
 from .problem import Samples
 from .refining import Refiner, refine
 from .resampling import Resampled, Resampler, ResamplerConfig, thin, thin_to_units
@@ -17,6 +18,9 @@ from .showers import shower_table, weighted_showers
 __all__ = [
     "JUDGE",
     "Diagnosis",
+    "LatentConfig",
+    "LatentDraw",
+    "LatentRefiner",
     "Refinement",
     "Refiner",
     "Resampled",

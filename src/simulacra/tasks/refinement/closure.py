@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import i0e, ndtr
 
 from ...random import Stream, generator
 
-__all__ = ["GaussianShift", "SignedMixture"]
+__all__ = ["GaussianShift", "Ring", "SignedMixture"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -106,3 +106,42 @@ class SignedMixture:
         wide = self.negative / self.width * np.exp(-((x[:, 0] / self.width) ** 2) / 2)
         mean = (narrow - wide) / (narrow + wide)
         return mean, 1 / mean**2
+
+
+@dataclass(frozen=True)
+class Ring:
+    r"""A circle blurred by a normal law of two numbers, which leaves a hole in the middle.
+
+    .. math:: p(x) = \frac{1}{2 \pi \sigma^2}
+        \exp\Bigl(-\frac{r^2 + R^2}{2 \sigma^2}\Bigr) I_0\Bigl(\frac{r R}{\sigma^2}\Bigr)
+
+    Args:
+        radius: R.
+        blur: :math:`\sigma`.
+    """
+
+    radius: float = 2.0
+    blur: float = 0.3
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of either number."""
+        return float(np.sqrt(self.radius**2 / 2 + self.blur**2))
+
+    def draw(self, events: int, *, seed: int) -> FloatArray:
+        """Draw points, ``(events, 2)``.
+
+        Args:
+            events: how many.
+            seed: identity of the sample.
+        """
+        rng = generator(seed, Stream.INCIDENT_ENERGY)
+        angle = 2 * np.pi * rng.random(events)
+        circle = self.radius * np.column_stack([np.cos(angle), np.sin(angle)])
+        return np.asarray(circle + self.blur * rng.normal(size=(events, 2)))
+
+    def log_density(self, x: Array) -> FloatArray:
+        """Return the logarithm of the density, ``(events,)``."""
+        r, width = np.hypot(x[:, 0], x[:, 1]), self.blur**2
+        bessel = np.log(i0e(r * self.radius / width)) - (r - self.radius) ** 2 / (2 * width)
+        return np.asarray(bessel - np.log(2 * np.pi * width))
