@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import sqrtm
 from scipy.special import i0e, ndtr
 
 from ...random import Stream, generator
 
-__all__ = ["GaussianShift", "Ring", "SignedMixture"]
+__all__ = ["GaussianMap", "GaussianShift", "Ring", "SignedMixture"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -62,6 +63,55 @@ class GaussianShift:
         """Return the target's share where the source's probability is below a bound."""
         log_odds = np.log((1 - bound) / bound)
         return float(ndtr(self.shift / 2 - log_odds / self.shift))
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianMap:
+    r"""Two normal laws and the map of least distance between them.
+
+    .. math:: T(x) = m + D^{-1} A^{-1/2} \bigl(A^{1/2} B A^{1/2}\bigr)^{1/2} A^{-1/2} D\, x
+
+    with the covariances A of the source and B of the target in units D of the target's widths
+    (I. Olkin, F. Pukelsheim, "The distance between two random vectors with given dispersion
+    matrices", Linear Algebra and its Applications 48 (1982) 257).
+
+    Args:
+        source: covariance of the source, which has mean 0, ``(observables, observables)``.
+        target: covariance of the target.
+        mean: m, of the target, ``(observables,)``.
+    """
+
+    source: FloatArray
+    target: FloatArray
+    mean: FloatArray
+
+    def draw(self, events: int, *, seed: int) -> tuple[FloatArray, FloatArray]:
+        """Draw source and target, ``(events, observables)`` each.
+
+        Args:
+            events: of each sample.
+            seed: identity of the samples.
+        """
+        rng = generator(seed, Stream.INCIDENT_ENERGY)
+        zero = np.zeros(len(self.mean))
+        return (
+            rng.multivariate_normal(zero, self.source, events),
+            rng.multivariate_normal(self.mean, self.target, events),
+        )
+
+    def __call__(self, x: Array) -> FloatArray:
+        """Return where events of the source belong, ``(events, observables)``."""
+        width = np.sqrt(np.diag(self.target))
+        a, b = (matrix / np.outer(width, width) for matrix in (self.source, self.target))
+        root = np.real(sqrtm(a))
+        back = np.linalg.inv(root)
+        scaled = back @ np.real(sqrtm(root @ b @ root)) @ back
+        return np.asarray(self.mean + (x / width) @ scaled.T * width)
+
+    def error(self, x: Array, moved: Array) -> float:
+        """Return the root mean square distance to the truth, in widths of the target."""
+        squares = (np.asarray(moved) - self(x)) ** 2 / np.diag(self.target)
+        return float(np.sqrt(squares.mean()))
 
 
 @dataclass(frozen=True)

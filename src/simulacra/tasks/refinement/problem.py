@@ -114,7 +114,7 @@ class Samples:
         return parts[0], parts[1]
 
     def split(self, *, seed: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """Return the event numbers of both halves, of the source and of the target, rising."""
+        """Return for the source and for the target the event numbers of both halves, rising."""
         found = []
         for number, rows in enumerate((self.source, self.target)):
             order = generator(seed, Stream.SPLIT, number).permutation(len(rows))
