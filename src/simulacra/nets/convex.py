@@ -13,7 +13,7 @@ from .mlp import MLP
 
 __all__ = ["ConvexNetwork"]
 
-_FLAT = 1.0  # softness of the rectifiers, in units of standardised inputs
+_FLAT = 0.3  # softness of the rectifiers, in units of standardised inputs
 
 
 class ConvexNetwork(nn.Module):

@@ -10,6 +10,7 @@ from .conditional import ConditionalConfig, ConditionalReweighter
 from .files import EventTable, read_showers_table, read_table, refine_files
 from .judging import JUDGE, Diagnosis, diagnose, effective_size, uncovered
 from .latent import LatentConfig, LatentDraw, LatentRefiner
+from .parameters import Estimate, ParameterReweighter
 from .problem import Samples
 from .recipes import RECIPES, recipe, refiner
 from .refining import Refiner, refine
@@ -25,10 +26,12 @@ __all__ = [
     "ConditionalConfig",
     "ConditionalReweighter",
     "Diagnosis",
+    "Estimate",
     "EventTable",
     "LatentConfig",
     "LatentDraw",
     "LatentRefiner",
+    "ParameterReweighter",
     "Refinement",
     "Refiner",
     "Resampled",
