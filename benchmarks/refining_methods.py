@@ -3,8 +3,8 @@
     python benchmarks/refining_methods.py --out methods.json --picture refinement.png
 
 Three sources and targets: a normal law and one shifted by 0.8 widths; a normal law and a ring with
-a hole; and a square of which the target covers a half and as much beside it. Each method learns from
-one half of the events and is judged on the other by classifiers trained anew. Printed are areas
+a hole; and a square of which the target covers a half and as much beside it. Each method learns
+from one half of the events and is judged on the other by classifiers trained anew. Printed are areas
 under the curve with errors, the share of effective events, the share of the target that the source
 does not cover, and processor seconds of learning and drawing; the picture shows the ring.
 """
@@ -114,10 +114,10 @@ def main() -> None:
                 flush=True,
             )
             if toy == "ring":
-                title = f"{name}: AUC {d.auc_after:.3f}, {100 * d.kept:.0f} % effective"
+                title = f"{name}\nAUC {d.auc_after:.3f}, {100 * d.kept:.0f} % effective"
                 panels[title] = (events, weight)
         if toy == "ring":
-            start_title = f"source: AUC {d.auc_before:.3f}"
+            start_title = f"source\nAUC {d.auc_before:.3f}"
             ones = np.ones(len(other.tables[0]))
             first = {"target": (other.tables[1], ones), start_title: (other.tables[0], ones)}
             panels = first | panels
