@@ -4,9 +4,9 @@
 
 Three sources and targets: a normal law and one shifted by 0.8 widths; a normal law and a ring with
 a hole; and a square of which the target covers a half and as much beside it. Each method learns
-from one half of the events and is judged on the other by classifiers trained anew. Printed are areas
-under the curve with errors, the share of effective events, the share of the target that the source
-does not cover, and processor seconds of learning and drawing; the picture shows the ring.
+from one half of the events and is judged on the other by classifiers trained anew. Printed are the
+areas under the curve with errors, the share of effective events, the share of the target that the
+source does not cover, and processor seconds of learning and drawing; the picture shows the ring.
 """
 
 from __future__ import annotations
