@@ -198,7 +198,7 @@ class ParameterReweighter:
             np.full(len(self._low), 0.5),
             method="Nelder-Mead",
             bounds=[(0.0, 1.0)] * len(self._low),
-            options={"xatol": 1e-3, "fatol": 1e-9, "initial_simplex": _simplex(len(self._low))},
+            options={"xatol": 2e-3, "fatol": 1e-6, "initial_simplex": _simplex(len(self._low))},
         )
         best = np.asarray(found.x)
         inside = np.clip(best, 2 * _STEP, 1 - 2 * _STEP)  # differences stay in the learned range

@@ -11,7 +11,16 @@ from .refining import Refiner
 from .reweighting import Reweighter, ReweighterConfig
 from .transport import Transport, TransportConfig
 
-__all__ = ["RECIPES", "RefinerConfig", "recipe", "refiner"]
+__all__ = [
+    "RECIPES",
+    "RefinerConfig",
+    "conditional",
+    "recipe",
+    "refiner",
+    "transport",
+    "weights",
+    "weights_fast",
+]
 
 RefinerConfig = ReweighterConfig | ConditionalConfig | TransportConfig
 
