@@ -73,7 +73,7 @@ def resampled(half: Samples, other: Samples, seed: int) -> Refined:
 
 def transported(half: Samples, other: Samples, seed: int) -> Refined:
     """Move events."""
-    config = TransportConfig(hidden=2, width=64, steps=600, learning_rate=0.01)
+    config = TransportConfig(hidden=2, width=64, softness=0.3, steps=600, learning_rate=0.01)
     return Transport(config).fit(*half.tables, seed=seed).refine(other.tables[0])
 
 

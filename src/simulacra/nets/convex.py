@@ -13,8 +13,6 @@ from .mlp import MLP
 
 __all__ = ["ConvexNetwork"]
 
-_FLAT = 0.3  # softness of the rectifiers, in units of standardised inputs
-
 
 class ConvexNetwork(nn.Module):
     r"""A value per event, convex in x and free in the condition.
@@ -34,6 +32,7 @@ class ConvexNetwork(nn.Module):
         conditions: size of the condition, may be 0.
         width: size of each hidden layer.
         hidden: number of hidden layers.
+        softness: of the rectifiers, in units of x: over this length a slope changes.
 
     Shapes:
         x: ``(batch, features)``.
@@ -41,8 +40,16 @@ class ConvexNetwork(nn.Module):
         output: ``(batch,)``.
     """
 
-    def __init__(self, features: int, conditions: int, width: int = 64, hidden: int = 2) -> None:
+    def __init__(
+        self,
+        features: int,
+        conditions: int,
+        width: int = 64,
+        hidden: int = 2,
+        softness: float = 1.0,
+    ) -> None:
         super().__init__()
+        self.softness = softness
         self.features, self.width, self.hidden = features, width, hidden
         self.enter = nn.ParameterList([torch.empty(width, features) for _ in range(hidden)])
         positive = [torch.empty(width, width) for _ in range(hidden - 1)]
@@ -82,7 +89,7 @@ class ConvexNetwork(nn.Module):
         z = x.new_zeros(())
         for number, (enter, bias) in enumerate(zip(self.enter, biases, strict=True)):
             further = linear(z, softplus(self.positive[number - 1]) / self.width) if number else z
-            z = softplus(further + linear(x, enter) + bias, beta=1 / _FLAT)
+            z = softplus(further + linear(x, enter) + bias, beta=1 / self.softness)
         quadratic = (softplus(curved) * linear(x, self.squares).square()).sum(1) / 2
         top = linear(z, softplus(self.positive[-1]))[:, 0] / self.width
         out: Tensor = top + quadratic + (slope * x).sum(1)

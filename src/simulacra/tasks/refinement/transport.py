@@ -31,6 +31,8 @@ class TransportConfig(Config):
     Args:
         width: of a hidden layer of either network.
         hidden: hidden layers of either network.
+        softness: length over which a slope may change, in widths of the target: small for maps
+            that curve, about 1 for maps that are nearly straight, where it keeps noise out.
         steps: steps of the outer potential.
         inner: steps of the map per outer step.
         batch: events of each sample per step.
@@ -43,6 +45,7 @@ class TransportConfig(Config):
 
     width: int = Field(default=32, ge=1)
     hidden: int = Field(default=1, ge=1)
+    softness: float = Field(default=1.0, gt=0)
     steps: int = Field(default=600, ge=1)
     inner: int = Field(default=4, ge=1)
     batch: int = Field(default=1024, ge=2)
@@ -172,7 +175,7 @@ class Transport:
     def _learned(self, source: _Scaled, target: _Scaled, seed: int) -> ConvexNetwork:
         """Train both potentials against each other; return the map's averaged parameters."""
         c = self.config
-        sizes = (source.moved.shape[1], source.given.shape[1], c.width, c.hidden)
+        sizes = (source.moved.shape[1], source.given.shape[1], c.width, c.hidden, c.softness)
         outer, inner, kept = (
             ConvexNetwork(*sizes).initialise(generator(seed, Stream.INITIALISATION, number))
             for number in (0, 1, 1)
