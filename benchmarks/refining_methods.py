@@ -73,7 +73,7 @@ def resampled(half: Samples, other: Samples, seed: int) -> Refined:
 
 def transported(half: Samples, other: Samples, seed: int) -> Refined:
     """Move events."""
-    config = TransportConfig(hidden=2, width=64, softness=0.3, steps=600, learning_rate=0.01)
+    config = TransportConfig(hidden=2, width=64, softness=0.3, steps=400, learning_rate=0.02)
     return Transport(config).fit(*half.tables, seed=seed).refine(other.tables[0])
 
 
@@ -150,7 +150,7 @@ def draw(path: Path, panels: dict[str, Refined]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--events", type=int, default=8000, help="of each sample")
+    parser.add_argument("--events", type=int, default=2000, help="of each sample")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("methods.json"))
     parser.add_argument("--picture", type=Path, help="where to draw the ring")
