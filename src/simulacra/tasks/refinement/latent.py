@@ -148,7 +148,7 @@ class LatentRefiner:
         momenta = normal(
             seed, numbers, c.proposals * self.numbers, stream=Stream.TRAJECTORY
         ).reshape(events, c.proposals, self.numbers)
-        chances = uniform(seed, numbers, c.proposals, stream=Stream.KEPT)
+        chances = uniform(seed, numbers, c.proposals, stream=Stream.ACCEPTANCE)
         noise, accepted = hamiltonian(
             self._log_density(),
             self._noise(events, seed, first_event),
