@@ -61,10 +61,9 @@ docs: $(VENV)/docs.stamp
 names: $(VENV)/dev.stamp
 	$(BIN)/python tests/test_public_names.py
 
-table: $(VENV)/core.stamp   # make table ROWS=contest/table.json takes the rows of a contest over
-	$(if $(ROWS),cp $(ROWS) validation/families.json)
+table: $(VENV)/core.stamp   # make table ROWS=contest/table.json adds the rows of a contest
 	$(BIN)/python docs/_build/scores.py
-	$(BIN)/python docs/_build/families.py
+	$(BIN)/python docs/_build/families.py $(ROWS)
 
 minimums:
 	$(PYTHON) -m venv build/minimums

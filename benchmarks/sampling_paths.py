@@ -158,7 +158,7 @@ def written(surrogate: Surrogate, events: int, threads: int) -> dict[str, float]
     wall: dict[str, list[float]] = {"drawing": [], "file": []}
     work: dict[str, list[float]] = {"drawing": [], "file": []}
     with tempfile.TemporaryDirectory() as folder:
-        for turn in range(2):
+        for turn in range(4):
             for kind in wall:
                 start, busy = time.perf_counter(), time.process_time()
                 if kind == "drawing":

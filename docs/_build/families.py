@@ -1,7 +1,8 @@
 """Write the table of families from the rows of their contest (``make table``).
 
 The rows are what ``simulacra bench families`` left as ``table.json``; they are kept in
-``validation/families.json``. The whole table goes to docs/explanation/families.md, the columns that
+``validation/families.json``, to which ``make table ROWS=contest/table.json`` adds a contest's: a row of a
+recipe and seed that stands there already takes its place. The whole table goes to docs/explanation/families.md, the columns that
 most people ask for to the README. A second table sets what each family reached beside what it was asked
 to reach.
 """
@@ -79,8 +80,17 @@ def bars(lines: list[TableRow]) -> str:
     return text
 
 
+def joined(kept: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows that are kept with new ones in the place of those of the same name and seed."""
+    rows = {(row["name"], row["seed"]): row for row in (*kept, *new)}
+    return list(rows.values())
+
+
 if __name__ == "__main__":
     found = json.loads(ROWS.read_text(encoding="utf-8"))
+    for contest in sys.argv[1:]:
+        found = joined(found, json.loads(Path(contest).read_text(encoding="utf-8")))
+    ROWS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     for page, columns in PAGES.items():
         page.write_text(
             filled(page.read_text(encoding="utf-8"), found, columns), encoding="utf-8"

@@ -122,7 +122,16 @@ def test_models_lists_what_ships(simulacra):
     listed = json.loads(simulacra("models", "--json").out)
     assert isinstance(listed, list)
     assert all({"name", "geometry", "scores", "ranges"} <= entry.keys() for entry in listed)
-    assert simulacra("models").code == 0
+    page = simulacra("models")
+    assert page.code == 0
+    lines = page.out.splitlines()
+    assert len(lines) < 12 * (1 + len(listed))  # a table to look at, not every score of every card
+    for entry in listed:
+        (low,) = (f"{s['value']:.3f}" for s in entry["scores"] if s["name"] == "auc/low_level")
+        row = next(line for line in lines if line.split()[:1] == [entry["name"]])
+        assert entry["geometry"] in row
+        assert low in row
+        assert f"judged by {entry['judged_by']}" in page.out
 
 
 @pytest.mark.parametrize(

@@ -168,3 +168,20 @@ def test_packed_beside_or_by_the_library_the_numbers_are_the_same(
                 place = own["showers"].id.get_chunk_info(i).chunk_offset
                 ours, theirs = (f["showers"].id.read_direct_chunk(place)[1] for f in (own, library))
                 assert zlib.decompress(ours) == zlib.decompress(theirs)
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_our_packing_is_smaller_than_the_librarys(tmp_path, monkeypatch, rounded):
+    """Of energies only zeros come again: what a longer search finds by chance costs space."""
+    showers = ToyShowers(toy_geometry(9, 10, 10)).log_uniform(2000, seed=3)
+    if rounded:
+        bits = showers.energies.astype(np.float32).view(np.uint32) & np.uint32(0xFFFFFC00)
+        showers = replace(showers, energies=bits.view(np.float32))
+    write_showers(tmp_path / "own.hdf5", showers)
+    monkeypatch.setattr(chunks, "_packable", lambda _: False)
+    write_showers(tmp_path / "library.hdf5", showers)
+    own, library = ((tmp_path / f"{name}.hdf5").stat().st_size for name in ("own", "library"))
+    assert own < library
+    np.testing.assert_array_equal(
+        open_showers(tmp_path / "own.hdf5").read().energies, showers.energies
+    )

@@ -42,7 +42,7 @@ def _in_depth(x):
 @pytest.mark.statistical
 def test_correlations_are_found_although_seven_tenths_are_empty():
     """Truth 0.6; filled one by one the scores show about 0.3. The mean of 36 pairs scatters by
-    0.004; six rounds leave at most 0.05 of the way."""
+    0.004; sixteen rounds leave at most 0.05 of the way."""
     x, boundary = _latent(), torch.full((EVENTS, VOXELS), 0.5)
     c, keys = torch.zeros(EVENTS, 1), shower_keys(x)
     scores = torch.where(x < boundary, -9.0, x)

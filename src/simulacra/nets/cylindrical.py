@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .embed import FourierEmbedding
 from .rings import Rings
 
-__all__ = ["CircularLinear", "RingBlock", "RingNetwork", "angular_basis"]
+__all__ = ["CircularLinear", "RingBlock", "RingNetwork", "angular_basis", "turned"]
 
 
 def angular_basis(sectors: int) -> Tensor:
@@ -28,6 +28,19 @@ def angular_basis(sectors: int) -> Tensor:
     if sectors % 2 == 0:
         rows.append(torch.cos(sectors / 2 * angle) / math.sqrt(sectors))
     return torch.stack(rows)
+
+
+def turned(basis: Tensor, functions: Tensor) -> Tensor:
+    """Change the basis of functions on a circle.
+
+    A plain product, which ``torch.autocast`` may compute in bfloat16; it has no rule for
+    ``torch.tensordot``, which refuses mixed number formats.
+
+    Args:
+        basis: ``(sectors, sectors)``, new from old.
+        functions: ``(sectors, ...)``.
+    """
+    return (basis @ functions.flatten(1)).unflatten(1, functions.shape[1:])
 
 
 class CircularLinear(nn.Module):
@@ -75,9 +88,9 @@ class CircularLinear(nn.Module):
         last = 2 * self.pairs + 1
         constant = torch.addmm(self.bias * math.sqrt(self.sectors), x[0], self.real[0])
         middle = x[1:last].reshape(self.pairs, 2, batch, -1).transpose(1, 2)
-        turned = torch.bmm(middle.reshape(self.pairs, batch, -1), self._blocks())
-        turned = turned.reshape(self.pairs, batch, 2, -1).transpose(1, 2)
-        parts = [constant[None], turned.reshape(2 * self.pairs, batch, -1)]
+        mixed = torch.bmm(middle.reshape(self.pairs, batch, -1), self._blocks())
+        mixed = mixed.reshape(self.pairs, batch, 2, -1).transpose(1, 2)
+        parts = [constant[None], mixed.reshape(2 * self.pairs, batch, -1)]
         if self.sectors % 2 == 0:
             parts.append((x[-1] @ self.real[1])[None])
         return torch.cat(parts)
@@ -177,7 +190,7 @@ class RingNetwork(nn.Module):
             seen = torch.cat([x, given], dim=1)
         functions, invariants = self.seen.split(seen)
         c = self.embed(torch.cat([self.time(t), further, invariants], dim=1))
-        h = self.enter(torch.tensordot(self.basis, functions, dims=1))
+        h = self.enter(turned(self.basis, functions))
         if self.preferred is not None:
             h = h + self.preferred
         for block in self.blocks:
@@ -185,7 +198,7 @@ class RingNetwork(nn.Module):
         skip = self.skip(c)
         functions = functions[..., : self.layout.functions]
         invariants = invariants[:, : self.invariants]
-        out = torch.tensordot(self.basis.T, self.leave(h), dims=1)
+        out = turned(self.basis.T, self.leave(h))
         out = out + skip[:, : functions.shape[2]] * functions
         if self.leave_invariants is None:
             return self.layout.join(out, invariants)
@@ -219,7 +232,7 @@ class RingBlock(nn.Module):
 
     def forward(self, h: Tensor, c: Tensor, basis: Tensor) -> Tensor:
         scale, shift, gate = self.modulate(c).chunk(3, dim=1)
-        inner = torch.tensordot(basis.T, self.inner(h * (1 + scale)), dims=1) + shift
-        outer = torch.tensordot(basis, nn.functional.silu(inner), dims=1)
+        inner = turned(basis.T, self.inner(h * (1 + scale))) + shift
+        outer = turned(basis, nn.functional.silu(inner))
         change: Tensor = self.outer(outer) * (1 + gate)
         return h + change

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ShapeError
-from .cylindrical import CircularLinear, angular_basis
+from .cylindrical import CircularLinear, angular_basis, turned
 from .embed import FourierEmbedding
 
 __all__ = ["DepthMixer"]
@@ -85,10 +85,10 @@ class DepthMixer(nn.Module):
         embedded = self.embed(torch.cat([self.time(t), condition], dim=1))
         c = nn.functional.silu(embedded[:, None] + self.place).flatten(0, 1)
         functions = self._split(x)
-        h = self.enter(torch.tensordot(self.basis, functions, dims=1))
+        h = self.enter(turned(self.basis, functions))
         for block in self.blocks:
             h = block(h, c, self.basis)
-        out = torch.tensordot(self.basis.T, self.leave(h), dims=1)
+        out = turned(self.basis.T, self.leave(h))
         return self._join(out + self.skip(c) * functions)
 
     def _split(self, x: Tensor) -> Tensor:
@@ -119,8 +119,6 @@ class _MixerBlock(nn.Module):
         scale, shift, gate = self.modulate(c).chunk(3, dim=1)
         inner = self.inner(h * (1 + scale)).unflatten(1, (-1, self.slabs))
         mixed = torch.einsum("sbtc,ctu->sbuc", inner, self.mixing).flatten(1, 2)
-        values = torch.tensordot(basis.T, mixed, dims=1) + shift
-        change: Tensor = self.outer(torch.tensordot(basis, nn.functional.silu(values), dims=1)) * (
-            1 + gate
-        )
+        values = turned(basis.T, mixed) + shift
+        change: Tensor = self.outer(turned(basis, nn.functional.silu(values))) * (1 + gate)
         return h + change

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .conditional_gaussian import fitted_mean, mean_terms, mixed_covariance, root_of
-from .cylindrical import angular_basis
+from .cylindrical import angular_basis, turned
 from .rings import Rings
 
 __all__ = ["RingGaussian"]
@@ -122,7 +122,7 @@ class RingGaussian(nn.Module):
         Invariants stand behind the constant components.
         """
         functions, invariants = self.layout.split(x)
-        h = torch.tensordot(self.basis, functions, dims=1)
+        h = turned(self.basis, functions)
         pairs = [h[k : k + 2].flatten(0, 1) for k in range(1, len(h), 2)]
         return [torch.cat([h[0], invariants], dim=1), *pairs]
 
@@ -130,7 +130,7 @@ class RingGaussian(nn.Module):
         """Undo :meth:`_parts`."""
         batch, functions = parts[0].shape[0], self.layout.functions
         h = torch.cat([parts[0][:, :functions], *parts[1:]]).unflatten(0, (-1, batch))
-        values = torch.tensordot(self.basis.T, h, dims=1)
+        values = turned(self.basis.T, h)
         return self.layout.join(values, parts[0][:, functions:])
 
     def _centred(self, x: Tensor, c: Tensor) -> list[Tensor]:

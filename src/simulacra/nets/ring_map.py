@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .cylindrical import CircularLinear, RingBlock, angular_basis
+from .cylindrical import CircularLinear, RingBlock, angular_basis, turned
 from .rings import Rings
 
 __all__ = ["RingCritic", "RingMap"]
@@ -54,7 +54,7 @@ class _RingBody(nn.Module):
             x = torch.cat([x, condition[:, : self.given]], dim=1)
         functions, invariants = self.rings.split(x)
         c = self.embed(torch.cat([condition[:, self.given :], invariants], dim=1))
-        h = self.enter(torch.tensordot(self.basis, functions, dims=1))
+        h = self.enter(turned(self.basis, functions))
         if self.preferred is not None:
             h = h + self.preferred
         for block in self.blocks:
@@ -123,7 +123,7 @@ class RingMap(nn.Module):
         h, c = self.body(x, condition)
         basis = self.body.basis
         count, events = self.outputs, x.shape[0]
-        values = torch.tensordot(basis.T, self.leave(h), dims=1)
+        values = turned(basis.T, self.leave(h))
         functions = values.unflatten(2, (count, -1)).flatten(1, 2)  # outputs join the batch
         if self.leave_invariants is None:
             invariants = x.new_zeros(count * events, 0)
@@ -175,7 +175,7 @@ class RingCritic(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         h, c = self.body(x, condition)
-        values = torch.tensordot(self.body.basis.T, h, dims=1)
+        values = turned(self.body.basis.T, h)
         mean, bent = values.mean(dim=0), nn.functional.silu(values).mean(dim=0)
         out: Tensor = self.judge(torch.cat([mean, bent, c], dim=1))
         return out[:, 0]

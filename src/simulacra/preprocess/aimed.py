@@ -166,7 +166,7 @@ class AimedScores(nn.Module):
 
     def _spread(self, levels: Tensor) -> Tensor:
         """Give each cell its layer's number, ``(events, voxels)``."""
-        return levels.index_select(1, self.voxels.layers)
+        return levels.gather(1, self.voxels.layers.expand(levels.shape[0], -1))
 
     def _edges(self, number: int) -> tuple[Tensor, Tensor]:
         return getattr(self.axis, f"x_{number}"), getattr(self.axis, f"y_{number}")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import RangeError
-from .gaussian import filled_scores, quantile_table, scores_of, values_of
+from .gaussian import filled_scores, quantile_table, scores_of, taken, values_of
 
 __all__ = ["ExpectedScores"]
 
@@ -198,8 +198,9 @@ class _Tables:
 
     def _between(self, values: Tensor, place: Tensor, stride: int) -> Tensor:
         up = self.columns * stride
-        low = torch.lerp(values.take(place), values.take(place + stride), self.along)
-        high = torch.lerp(values.take(place + up), values.take(place + up + stride), self.along)
+        places = (place, place + stride, place + up, place + up + stride)
+        a, b, c, d = (taken(values, each) for each in places)
+        low, high = torch.lerp(a, b, self.along), torch.lerp(c, d, self.along)
         return torch.lerp(low, high, self.across)
 
 

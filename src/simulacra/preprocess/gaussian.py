@@ -18,6 +18,7 @@ __all__ = [
     "filled_scores",
     "quantile_table",
     "scores_of",
+    "taken",
     "values_of",
 ]
 
@@ -212,8 +213,16 @@ def _between(values: Tensor, left: Tensor, part: Tensor, groups: Tensor) -> Tens
         groups: of each feature, ``(features,)``.
     """
     place = left * values.shape[1] + groups
-    low, high = values.take(place), values.take(place + values.shape[1])
-    return torch.lerp(low, high, part)
+    return torch.lerp(taken(values, place), taken(values, place + values.shape[1]), part)
+
+
+def taken(values: Tensor, place: Tensor) -> Tensor:
+    """Return the numbers at places of the flat order, in the shape of ``place``.
+
+    As ``torch.take``, but half its time here and a tenth in ONNX Runtime, which gathers single
+    numbers much faster than rows of one number.
+    """
+    return values.flatten().gather(0, place.flatten()).reshape(place.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,8 +261,8 @@ class _Table:
         """Return x at a node of each feature."""
         _, groups, nodes = self.table.shape
         place = (self.left * groups + self.groups) * nodes + node
-        low, high = self.table.take(place), self.table.take(place + groups * nodes)
-        return torch.lerp(low, high, self.part)
+        above = taken(self.table, place + groups * nodes)
+        return torch.lerp(taken(self.table, place), above, self.part)
 
     def _column(self, node: int) -> Tensor:
         return _between(self.table[..., node], self.left, self.part, self.groups)
