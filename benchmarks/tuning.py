@@ -1,6 +1,6 @@
 """Hidden settings of Pythia found again by a reweighter of particle clouds (DCTR).
 
-    python benchmarks/tuning.py --points 200 --each 200 --events 20000 --out tuning.json
+    python benchmarks/tuning.py --points 150 --each 200 --events 5000 --epochs 10 --out tuning.json
 
 Hadrons of e+e- at the Z pole: the coupling of the shower, a of Lund's fragmentation and the share
 of strange quarks vary over the ranges below. The reweighter learns on sets of particles from the
