@@ -70,6 +70,9 @@ class Stream(IntEnum):
     LATENT = 15
     TURN = 16
     EMPTY_LAYERS = 17
+    KEPT = 20
+    TRAJECTORY = 21
+    ACCEPTANCE = 22
 
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

@@ -22,6 +22,7 @@ from . import (
     export,
     merge,
     models,
+    refine,
     sample,
     scan,
     simulate,
@@ -86,6 +87,7 @@ app.command(epilog=sample.EXAMPLE)(sample.sample)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog=compare.EXAMPLE)(compare.compare)
 app.command(epilog=scan.EXAMPLE)(scan.scan)
+app.command(epilog=refine.EXAMPLE)(refine.refine)
 app.command(epilog=merge.EXAMPLE)(merge.merge)
 app.command(epilog=export.EXAMPLE)(export.export)
 app.command(epilog=verify.EXAMPLE)(verify.verify)

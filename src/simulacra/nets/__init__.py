@@ -1,6 +1,7 @@
 """Step 3, networks: tensors in, tensors out; no loss, no sampling, no physics units."""
 
 from .conditional_gaussian import ConditionalGaussian
+from .convex import ConvexNetwork
 from .cylindrical import RingNetwork
 from .depth_mixer import DepthMixer
 from .embed import FourierEmbedding
@@ -25,6 +26,7 @@ __all__ = [
     "MLP",
     "CarryOver",
     "ConditionalGaussian",
+    "ConvexNetwork",
     "DepthMixer",
     "FourierEmbedding",
     "ImageStream",

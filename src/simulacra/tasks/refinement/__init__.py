@@ -1,0 +1,58 @@
+"""Refinement: a sample that is almost right in, the same sample made right out, at what price.
+
+Comes in: events of a source (simulated, generated) and of the target that it should equal, in the
+same observables. Goes out: weights or moved events, always with the area under the curve of a new
+classifier, the effective number of events left, and the share of the target that the source does
+not cover. Assumes that the source has events wherever the target has some, which is measured.
+"""
+
+from .conditional import ConditionalConfig, ConditionalReweighter
+from .files import EventTable, read_showers_table, read_table, refine_files
+from .judging import JUDGE, Diagnosis, diagnose, effective_size, uncovered
+from .latent import LatentConfig, LatentDraw, LatentRefiner
+from .parameters import Estimate, ParameterReweighter
+from .problem import Samples
+from .recipes import RECIPES, recipe, refiner
+from .refining import Refiner, refine
+from .resampling import Resampled, Resampler, ResamplerConfig, thin, thin_to_units
+from .result import Refinement
+from .reweighting import Reweighter, ReweighterConfig
+from .showers import shower_table, weighted_showers
+from .transport import Transport, TransportConfig
+
+__all__ = [
+    "JUDGE",
+    "RECIPES",
+    "ConditionalConfig",
+    "ConditionalReweighter",
+    "Diagnosis",
+    "Estimate",
+    "EventTable",
+    "LatentConfig",
+    "LatentDraw",
+    "LatentRefiner",
+    "ParameterReweighter",
+    "Refinement",
+    "Refiner",
+    "Resampled",
+    "Resampler",
+    "ResamplerConfig",
+    "Reweighter",
+    "ReweighterConfig",
+    "Samples",
+    "Transport",
+    "TransportConfig",
+    "diagnose",
+    "effective_size",
+    "read_showers_table",
+    "read_table",
+    "recipe",
+    "refine",
+    "refine_files",
+    "refiner",
+    "shower_table",
+    "thin",
+    "thin_to_units",
+    "uncovered",
+    "weighted_showers",
+]

@@ -1,0 +1,189 @@
+"""Files in, a folder out: refined events, the method's verdict on itself, a picture each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import ShowerFile, VoxelShowers, open_showers, write_showers
+from ...data.formats.opening import guarded
+from ...errors import ConfigError, ShapeError, UnknownNameError
+from ...evaluation.plots.canvas import png
+from ...execute import atomic_path, require_writable
+from .problem import Samples
+from .recipes import RefinerConfig, refiner
+from .refining import refine
+from .result import Refinement
+from .reweighting import Reweighter
+from .showers import shower_table, weighted_showers
+from .transport import Transport
+
+__all__ = ["EventTable", "read_showers_table", "read_table", "refine_files"]
+
+Array = NDArray[Any]
+FloatArray = NDArray[np.float64]
+
+_PICTURES = 6  # observables that are drawn: those that were furthest apart
+
+
+@dataclass(frozen=True, eq=False)
+class EventTable:
+    """Observables of a file's events.
+
+    Args:
+        rows: ``(events, observables)``, in the units of the file.
+        weight: ``(events,)``; None where the file has none.
+        names: of the observables.
+        showers: the file, if it holds showers.
+    """
+
+    rows: FloatArray
+    weight: FloatArray | None
+    names: tuple[str, ...]
+    showers: ShowerFile | None = None
+
+
+def read_table(path: Path | str, names: Sequence[str], weight: str | None = None) -> EventTable:
+    """Read columns of an HDF5, ROOT or Parquet file with one number per event each.
+
+    Args:
+        path: the file.
+        names: of the observables.
+        weight: name of the column of event weights.
+
+    Raises:
+        UnknownNameError: if a column is not there.
+        ShapeError: if a column has more than one number per event, or columns differ in length.
+        FileFormatError: if the file cannot be read.
+    """
+    wanted = [*names, *([weight] if weight else [])]
+    columns = []
+    with guarded(Path(path)) as file:
+        for name in wanted:
+            if name not in file:
+                raise UnknownNameError(f"column of {path}", name, file)
+            column = file[name]
+            if getattr(column, "ndim", 2) != 1:
+                raise ShapeError(
+                    f"{path}: column {name!r} has the shape {getattr(column, 'shape', '?')}; "
+                    "expected one number per event."
+                )
+            columns.append(np.asarray(column[:], np.float64))
+    if len({len(column) for column in columns}) > 1:
+        found = ", ".join(f"{n} {len(c)}" for n, c in zip(wanted, columns, strict=True))
+        raise ShapeError(f"{path}: expected columns of one length, found {found}.")
+    rows = np.column_stack(columns[: len(names)])
+    return EventTable(rows, columns[-1] if weight else None, tuple(names))
+
+
+def read_showers_table(path: Path | str) -> EventTable:
+    """Read a file of showers as the judge's high-level observables.
+
+    Raises:
+        FileFormatError: if it is no file of showers.
+    """
+    file = open_showers(path)
+    parts: list[VoxelShowers] = []
+    rows, weights, names = [], [], tuple[str, ...]()
+    for part in file.chunks():
+        table, names = shower_table([part])
+        rows.append(table)
+        weights.append(np.asarray(part.weights, np.float64))
+        parts = [part]
+    if not parts:
+        raise ShapeError(f"{path}: expected showers, found none.")
+    weighted = np.concatenate(weights) if parts[0].weight is not None else None
+    return EventTable(np.concatenate(rows), weighted, names, file)
+
+
+def refine_files(
+    source: EventTable,
+    target: EventTable,
+    config: RefinerConfig,
+    out: Path | str,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+) -> Refinement:
+    """Refine a file's events; learn on one half, judge on the other, write all.
+
+    Written are ``refined.hdf5`` (showers with weights, or a table of observables with ``weight``),
+    ``held_out.hdf5`` (which events of the source the method has not learned from), ``result`` (the
+    held-out half with its diagnosis), ``method`` (for weights: the networks) and ``*.png``.
+
+    Args:
+        source: what is refined.
+        target: what it should look like.
+        config: of the method.
+        out: folder for the results.
+        seed: identity of split, training and judging.
+        workers: processes that judge at the same time; they change no bit.
+
+    Raises:
+        ShapeError: if the two have different observables.
+        ConfigError: if showers should be moved, which only weights can refine.
+        OutputError: if the folder cannot be written.
+    """
+    out, method = Path(out), refiner(config)
+    if source.names != target.names:
+        raise ShapeError(
+            "refine: expected source and target with the same observables, got "
+            f"{len(source.names)} and {len(target.names)}, of different detectors or columns."
+        )
+    if source.showers is not None and isinstance(method, Transport):
+        raise ConfigError(
+            "transport moves observables, from which no shower can be put together again; choose "
+            "a recipe of weights for showers."
+        )
+    require_writable(out)
+    samples = Samples.of(source.rows, target.rows, source.weight, target.weight)
+    result = refine(samples, method, names=source.names, seed=seed, workers=workers)
+    events, weights = method.refine(samples.tables[0], samples.source_weight)
+    held_out = np.zeros(len(events), np.int8)
+    held_out[samples.split(seed=seed)[0][1]] = 1
+    if source.showers is None:
+        columns = dict(zip(source.names, events.T, strict=True))
+        _write_columns(out / "refined.hdf5", {**columns, "weight": weights})
+    else:
+        write_showers(out / "refined.hdf5", _weighted(source.showers, weights))
+    _write_columns(out / "held_out.hdf5", {"held_out": held_out})
+    result.save(out / "result")
+    if isinstance(method, Reweighter):
+        method.save(out / "method")
+    for column in _furthest(result):
+        name = "".join(c if c.isalnum() else "-" for c in result.names[column])
+        with atomic_path(out / f"{name}.png") as path:
+            path.write_bytes(png(result.plot(column)))
+    return result
+
+
+def _weighted(file: ShowerFile, weights: FloatArray) -> Iterator[VoxelShowers]:
+    start = 0
+    for part in file.chunks():
+        yield weighted_showers(part, weights[start : start + len(part)])
+        start += len(part)
+
+
+def _furthest(result: Refinement) -> list[int]:
+    """Return the observables whose means were furthest apart, in widths of the target."""
+    source, target = result.samples.tables
+    centre = np.average(target, axis=0, weights=result.samples.target_weight)
+    other = np.average(source, axis=0, weights=result.samples.source_weight)
+    width = target.std(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.nan_to_num(np.abs(centre - other) / width)
+    drawn = np.flatnonzero(width > 0)
+    order = drawn[np.argsort(-distance[drawn], kind="stable")]
+    return [int(column) for column in order[:_PICTURES]]
+
+
+def _write_columns(path: Path, columns: dict[str, Array]) -> None:
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, column in columns.items():
+            file.create_dataset(name, data=column)
