@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,17 @@ def test_a_row_per_shower_and_a_name_per_column() -> None:
     assert table.shape == (30, len(names))
     assert names[0] == "incident_energy"
     np.testing.assert_allclose(table[:, 0], np.log10(showers.incident_energy))
+
+
+def test_voxels_below_the_threshold_are_not_seen() -> None:
+    """A simulation passes what a readout would not; the judge cuts it, so does the table."""
+    showers = TOY.log_uniform(20, seed=4)
+    threshold = showers.geometry.threshold
+    assert threshold > 0
+    low = np.where(showers.energies > 0, showers.energies, np.float32(0.5 * threshold))
+    clean = np.where(showers.energies >= threshold, showers.energies, np.float32(0))
+    dirty, kept = (replace(showers, energies=e) for e in (low, clean))
+    np.testing.assert_array_equal(shower_table([dirty])[0], shower_table([kept])[0])
 
 
 def test_parts_of_different_detectors_are_refused() -> None:

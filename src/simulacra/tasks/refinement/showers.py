@@ -21,8 +21,9 @@ def shower_table(parts: Iterable[VoxelShowers]) -> tuple[FloatArray, tuple[str, 
     """Return the judge's high-level observables of showers, and their names.
 
     Layer energies, centres, widths and sparsities after the challenge, see
-    :func:`~simulacra.evaluation.observables.high_level_inputs`: weights learned from them are
-    blind to everything else in a shower, such as single voxels.
+    :func:`~simulacra.evaluation.observables.high_level_inputs`, of voxels above the detector's
+    readout threshold, which a surrogate draws and a simulation passes: weights learned from them
+    are blind to everything else in a shower, such as single voxels.
 
     Args:
         parts: showers, or parts of a file one after another, with one geometry.
@@ -35,7 +36,7 @@ def shower_table(parts: Iterable[VoxelShowers]) -> tuple[FloatArray, tuple[str, 
     """
     tables, geometries = [], []
     for part in parts:
-        tables.append(high_level_inputs(observe(part)))
+        tables.append(high_level_inputs(observe(part, threshold=part.geometry.threshold)))
         geometries.append(part.geometry)
     if not tables or any(one.name != geometries[0].name for one in geometries):
         names = ", ".join(sorted({one.name for one in geometries})) or "none"
