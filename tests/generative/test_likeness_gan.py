@@ -50,20 +50,18 @@ def test_the_likeness_term_leaves_the_discriminator_alone():
 
 def _judged(model, batch, draws):
     """Return the log-odds of simulated and of generated events, and what the first were of."""
-    given = model.start.given(batch.condition)
     empty = torch.zeros(EVENTS, 3)
-    inputs = [
-        batch.x.reshape(-1, 3, 8).clone(),
-        model.start.white_layers(batch.x, batch.condition, empty),
-    ]
     with torch.no_grad():
         made = model.draw(batch.condition, _noise(model, draws))
-        made = model.encode(made, batch.condition)
-    wrong = model.start.white_layers(made, batch.condition, empty)
-    for tensor in inputs:
+    seen = []
+    for image in (batch.x, model.encode(made, batch.condition)):
+        given = model.start.given(batch.condition)
+        white = model.start.white_layers(image, batch.condition, empty)
+        vector = torch.cat([given, white, model.start.seen(image, white, given)], dim=1)
+        seen.append([image.reshape(-1, 3, 8).clone(), vector])
+    for tensor in seen[0]:
         tensor.requires_grad_()
-    odds = model.critic(inputs[0], torch.cat([given, inputs[1]], dim=1))
-    return odds, model.critic(made.reshape(-1, 3, 8), torch.cat([given, wrong], dim=1)), inputs
+    return model.critic(*seen[0]), model.critic(*seen[1]), seen[0]
 
 
 def test_a_discriminator_learns_from_its_own_loss_alone():

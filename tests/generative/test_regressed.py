@@ -104,6 +104,18 @@ def test_white_scores_of_the_simulation_are_white():
     torch.testing.assert_close(torch.cov(white.T), torch.eye(2), rtol=0, atol=0.03)
 
 
+def test_summaries_of_the_simulation_have_unit_width_given_the_layers():
+    start, x, condition = _fitted(AIMED)
+    image, given = start.image(x, condition), start.given(condition)
+    white = start.white_layers(image, condition, Draws(1, 0, EVENTS).normal(2, Stream.EMPTY_VOXELS))
+    seen = start.seen(image, white, given)
+    assert seen.shape == (len(x), start.seen_size)
+    assert float(seen.mean(dim=0).abs().max()) < 0.02
+    moving = (seen.std(dim=0) > 1e-3).nonzero().flatten().tolist()
+    assert moving == [0, 1, 2, 3, 5, 6, 7, 8, 10, 11]  # a single cell has no middle to miss
+    assert seen[:, moving].std(dim=0).tolist() == pytest.approx([1.0] * 10, abs=0.05)
+
+
 def test_an_image_has_the_axis_in_its_middle():
     start, x, condition = _fitted(AIMED)
     image = start.image(x, condition)

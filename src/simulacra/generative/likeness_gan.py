@@ -29,6 +29,8 @@ class LikenessGanConfig(Config):
         family: its name.
         likeness: weight of the mean squared difference to the event (lambda), dimensionless.
         penalty: weight of the squared slope of the discriminator at simulated events.
+        pace: how far the generator's networks move its scores, beside what they say; below 1 the
+            discriminator learns ahead of them.
         noise: numbers that describe a whole event's noise, beside one for each layer and cell.
         channels: channels of both networks.
         factors: how much longer each pixel shuffle makes a row.
@@ -36,10 +38,11 @@ class LikenessGanConfig(Config):
     """
 
     family: Literal["likeness_gan"] = "likeness_gan"
-    likeness: float = Field(default=0.1, ge=0)
-    penalty: float = Field(default=1.0, ge=0)
+    likeness: float = Field(default=0.01, ge=0)
+    penalty: float = Field(default=0.1, ge=0)
+    pace: float = Field(default=0.1, gt=0)
     noise: int = Field(default=32, ge=1)
-    channels: int = Field(default=48, ge=1)
+    channels: int = Field(default=32, ge=1)
     factors: tuple[int, ...] = (2, 2, 2)
     unit: float = Field(default=5.0, gt=0)
 
@@ -102,7 +105,8 @@ class LikenessGan(GenerativeModel):
         self.generator = ShuffleGenerator(
             config.noise + rows + size, rows, cells, channels=channels, factors=factors
         )
-        self.critic = ShuffleCritic(size + rows, rows, cells, channels=channels, factors=factors)
+        seen = size + rows + self.start.seen_size
+        self.critic = ShuffleCritic(seen, rows, cells, channels=channels, factors=factors)
         nn.init.zeros_(self.layers[2].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.layers[2].bias)  # type: ignore[arg-type]
 
@@ -118,11 +122,10 @@ class LikenessGan(GenerativeModel):
         white, made = self._made(batch.condition, draws.normal(self.noise_size, Stream.NOISE))
         empty = draws.normal(self.rows, Stream.EMPTY_VOXELS)
         real = self.start.white_layers(batch.x, batch.condition, empty)
-        critic = self._critic_loss(batch.x, real, given)
-        critic = critic + softplus(self._odds(made.detach(), white.detach(), given))
+        right, wrong = self._seen(batch.x, real, given), self._seen(made, white, given)
+        critic = self._critic_loss(*right) + softplus(self.critic(*(w.detach() for w in wrong)))
         fixed = {name: value.detach() for name, value in self.critic.named_parameters()}
-        seen = (made.reshape(-1, *self.shape), torch.cat([given, white], dim=1))
-        generator = softplus(-functional_call(self.critic, fixed, seen))
+        generator = softplus(-functional_call(self.critic, fixed, wrong))
         unlike = (made - batch.x).square().mean(dim=1)
         loss: Tensor = critic + generator + self.config.likeness * unlike
         return loss
@@ -137,10 +140,11 @@ class LikenessGan(GenerativeModel):
             [self.config.noise, self.config.noise + self.rows], dim=1
         )
         given = self.start.given(condition)
-        white = layers + self.layers(torch.cat([whole, layers, given], dim=1))
+        moved: Tensor = self.layers(torch.cat([whole, layers, given], dim=1))
+        white = layers + self.config.pace * moved
         vector = torch.cat([whole, white, given], dim=1)
         change = self.generator(vector, cells.reshape(-1, *self.shape))
-        return white, cells + change.flatten(1)
+        return white, cells + self.config.pace * change.flatten(1)
 
     def _made(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return the white scores of generated layers, and the images."""
@@ -148,18 +152,17 @@ class LikenessGan(GenerativeModel):
         energies = self.start.energies(white, voxels, condition)
         return white, self.start.image(energies, condition)
 
-    def _odds(self, image: Tensor, white: Tensor, given: Tensor) -> Tensor:
-        """Return the discriminator's log-odds, ``(events,)``."""
-        seen = torch.cat([given, white], dim=1)
-        odds: Tensor = self.critic(image.reshape(-1, *self.shape), seen)
-        return odds
+    def _seen(self, image: Tensor, white: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the discriminator looks at: rows of cells, and a vector."""
+        vector = torch.cat([given, white, self.start.seen(image, white, given)], dim=1)
+        return image.reshape(-1, *self.shape), vector
 
-    def _critic_loss(self, image: Tensor, white: Tensor, given: Tensor) -> Tensor:
+    def _critic_loss(self, image: Tensor, vector: Tensor) -> Tensor:
         """Return the discriminator's loss at simulated events, with the penalty of its slope."""
         if not self.config.penalty or not torch.is_grad_enabled():
-            return softplus(-self._odds(image, white, given))
-        image, white = image.detach().requires_grad_(), white.detach().requires_grad_()
-        odds = self._odds(image, white, given)
-        slopes = torch.autograd.grad(odds.sum(), (image, white), create_graph=True)
-        steepness = torch.stack([slope.square().sum(dim=1) for slope in slopes]).sum(dim=0)
-        return softplus(-odds) + 0.5 * self.config.penalty * steepness
+            return softplus(-self.critic(image, vector))
+        image, vector = image.detach().requires_grad_(), vector.detach().requires_grad_()
+        odds = self.critic(image, vector)
+        slopes = torch.autograd.grad(odds.sum(), (image, vector), create_graph=True)
+        steepness = torch.stack([slope.flatten(1).square().sum(dim=1) for slope in slopes])
+        return softplus(-odds) + 0.5 * self.config.penalty * steepness.sum(dim=0)

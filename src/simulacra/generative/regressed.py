@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from ..batch import Draws
 from ..nets import ConditionalGaussian
+from ..nets.conditional_gaussian import fitted_mean, mean_terms
 from ..preprocess import AimedScores, ShowerScores, Standardize
 from ..random import Stream
 from .cascade import ShowerLayout
+from .summaries import SUMMARIES, layer_summaries
 
 __all__ = ["RegressedShowers"]
 
@@ -39,6 +41,9 @@ class RegressedShowers(nn.Module):
         image: :math:`\ln(1 + e / e_0)` of voxel energies, ``(events, voxels)``; around the axis.
     """
 
+    summary_mean: Tensor
+    summary_width: Tensor
+
     def __init__(self, layout: ShowerLayout, unit: float) -> None:
         super().__init__()
         self.layout, self.unit = layout, unit * layout.threshold
@@ -56,6 +61,10 @@ class RegressedShowers(nn.Module):
                 by_ring=False,
             )
         self.law = ConditionalGaussian(self.layers, layout.incident.size)
+        self.seen_size = SUMMARIES * self.layers
+        terms = 1 + 2 * (self.size + self.layers)
+        self.register_buffer("summary_mean", torch.zeros(terms, self.seen_size))
+        self.register_buffer("summary_width", torch.ones(self.seen_size))
 
     @property
     def size(self) -> int:
@@ -78,6 +87,14 @@ class RegressedShowers(nn.Module):
         layers = self.scores.layer_energies(x)
         scores = self.scores.encode_layers(layers, self._at(condition), noise)
         self.law.fit(scores, self._scaled(condition), weight)
+        white = self.law.whiten(scores, self._scaled(condition))
+        summaries = layer_summaries(self.image(x, condition), self.layout.images)
+        terms = mean_terms(torch.cat([self.given(condition), white], dim=1))
+        mean = fitted_mean(summaries, torch.cat([self.given(condition), white], dim=1), weight)
+        rest = summaries.double() - terms.double() @ mean
+        variance = (weight.double() @ rest.square() / weight.double().sum()).clamp(min=0)
+        self.summary_mean.copy_(mean)
+        self.summary_width.copy_(variance.sqrt().clamp(min=_NARROWEST))
         return self
 
     def given(self, condition: Tensor) -> Tensor:
@@ -108,6 +125,22 @@ class RegressedShowers(nn.Module):
         scores = self.scores.encode_layers(layers, self._at(condition), noise)
         return self.law.whiten(scores, self._scaled(condition))
 
+    def seen(self, image: Tensor, white: Tensor, given: Tensor) -> Tensor:
+        """Return the summaries of an image's layers, in widths from what the layers' energies say.
+
+        Args:
+            image: see the class.
+            white: see the class.
+            given: see the class.
+
+        Returns:
+            ``(events, seen_size)``, dimensionless; of mean 0 and width 1 for simulated showers,
+            given the conditions and the energies of all layers, as far as a regression tells.
+        """
+        told = mean_terms(torch.cat([given, white], dim=1))
+        rest = layer_summaries(image, self.layout.images) - told @ self.summary_mean
+        return (rest / self.summary_width).clamp(-_FAR, _FAR)
+
     def energies(self, white: Tensor, voxels: Tensor, condition: Tensor) -> Tensor:
         """Return voxel energies in MeV, ``(events, voxels)``, nothing below the threshold.
 
@@ -126,3 +159,4 @@ class RegressedShowers(nn.Module):
 
 
 _FAR = 10.0
+_NARROWEST = 1e-3  # what does not change at all is not blown up
