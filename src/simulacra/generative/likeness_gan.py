@@ -6,15 +6,14 @@ from typing import Literal, Self
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn.functional import softplus
+from torch import Tensor
 
 from ..batch import Batch, Draws
 from ..config import Config
 from ..errors import ShapeError
 from ..nets import ShuffleCritic, ShuffleGenerator
 from ..random import Stream
+from .adversary import critic_loss, generator_loss, layer_network
 from .cascade import ShowerLayout
 from .model import GenerativeModel
 from .regressed import RegressedShowers
@@ -99,16 +98,12 @@ class LikenessGan(GenerativeModel):
         self.shape, self.rows = (rows, cells), rows
         self.noise_size = config.noise + rows + rows * cells
         channels, factors, size = config.channels, config.factors, self.start.size
-        self.layers = nn.Sequential(
-            nn.Linear(config.noise + rows + size, 64), nn.SiLU(), nn.Linear(64, rows)
-        )
+        self.layers = layer_network(config.noise + rows + size, rows)
         self.generator = ShuffleGenerator(
             config.noise + rows + size, rows, cells, channels=channels, factors=factors
         )
         seen = size + rows + self.start.seen_size
         self.critic = ShuffleCritic(seen, rows, cells, channels=channels, factors=factors)
-        nn.init.zeros_(self.layers[2].weight)  # type: ignore[arg-type]
-        nn.init.zeros_(self.layers[2].bias)  # type: ignore[arg-type]
 
     def fit_constants(self, x: Tensor, condition: Tensor, weight: Tensor, draws: Draws) -> Self:
         self.start.fit(x, condition, weight, draws)
@@ -123,9 +118,8 @@ class LikenessGan(GenerativeModel):
         empty = draws.normal(self.rows, Stream.EMPTY_VOXELS)
         real = self.start.white_layers(batch.x, batch.condition, empty)
         right, wrong = self._seen(batch.x, real, given), self._seen(made, white, given)
-        critic = self._critic_loss(*right) + softplus(self.critic(*(w.detach() for w in wrong)))
-        fixed = {name: value.detach() for name, value in self.critic.named_parameters()}
-        generator = softplus(-functional_call(self.critic, fixed, wrong))
+        critic = critic_loss(self.critic, right, wrong, self.config.penalty)
+        generator = generator_loss(self.critic, wrong)
         unlike = (made - batch.x).square().mean(dim=1)
         loss: Tensor = critic + generator + self.config.likeness * unlike
         return loss
@@ -156,13 +150,3 @@ class LikenessGan(GenerativeModel):
         """Return what the discriminator looks at: rows of cells, and a vector."""
         vector = torch.cat([given, white, self.start.seen(image, white, given)], dim=1)
         return image.reshape(-1, *self.shape), vector
-
-    def _critic_loss(self, image: Tensor, vector: Tensor) -> Tensor:
-        """Return the discriminator's loss at simulated events, with the penalty of its slope."""
-        if not self.config.penalty or not torch.is_grad_enabled():
-            return softplus(-self.critic(image, vector))
-        image, vector = image.detach().requires_grad_(), vector.detach().requires_grad_()
-        odds = self.critic(image, vector)
-        slopes = torch.autograd.grad(odds.sum(), (image, vector), create_graph=True)
-        steepness = torch.stack([slope.flatten(1).square().sum(dim=1) for slope in slopes])
-        return softplus(-odds) + 0.5 * self.config.penalty * steepness.sum(dim=0)
