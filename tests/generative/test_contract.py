@@ -206,7 +206,8 @@ GENERATORS = {
     ),
     "likeness gan": (
         lambda: LikenessGan(
-            LikenessGanConfig(noise=3, channels=6, factors=(3,)), 3, 13 * 3, ("e",)
+            LikenessGanConfig(noise=3, channels=6, factors=(3,)),
+            ShowerLayout(rings=((13, 3),) * 3, threshold=1.0),
         ),
         lambda: (torch.cat([_shower_data()[0]] * 3, dim=1), _shower_data()[1]),
     ),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from simulacra.generative import initialised
-from simulacra.nets import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures, rectified
+from simulacra.nets import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures
 
 SHAPE = (6, 4)
 
@@ -43,6 +43,8 @@ def test_equal_kernels_make_a_convolution_that_turns_with_its_input():
 def test_attention_gives_a_mean_of_both_images():
     carry = initialised(lambda: CarryOver((6, 2), SHAPE), 3)
     before, image = _image(1, (6, 2))[:, 0], _image(1)[:, 0]
+    assert not carry(before, torch.zeros_like(image)).any()  # untrained
+    carry.resize.weight.data += torch.linspace(-1, 1, carry.resize.weight.numel()).reshape(-1, 12)
     carried = carry.resize(before.flatten(1)).reshape(-1, *SHAPE)
     low, high = torch.minimum(carried, image), torch.maximum(carried, image)
     out = carry(before, image)
@@ -71,13 +73,9 @@ def test_minibatch_features_are_kernel_sums_and_know_the_others():
 def test_a_stream_makes_each_image_on_its_own():
     stream = initialised(lambda: ImageStream(5, SHAPE, channels=2), 5)
     x = torch.randn(7, 5, generator=torch.Generator().manual_seed(2))
-    assert stream(x).shape == (7, *SHAPE)
-    torch.testing.assert_close(stream(x[2:4]), stream(x)[2:4])
-
-
-def test_what_is_rectified_to_zero_can_come_back():
-    x = torch.tensor([-2.0, 3.0], requires_grad=True)
-    out = rectified(x)
-    out.sum().backward()
-    assert out.tolist() == [0.0, 3.0]
-    assert x.grad.tolist() == pytest.approx([0.1, 1.0])
+    noise = torch.randn(7, *SHAPE, generator=torch.Generator().manual_seed(3))
+    assert not stream(x, noise).any()  # untrained
+    stream.leave.weight.data += 1.0
+    assert stream(x, noise).shape == (7, *SHAPE)
+    torch.testing.assert_close(stream(x[2:4], noise[2:4]), stream(x, noise)[2:4])
+    assert not torch.allclose(stream(x, -noise), stream(x, noise))

@@ -46,11 +46,27 @@ def test_the_networks_give_images_and_judge_each_row_on_its_own():
     make = initialised(lambda: ShuffleGenerator(4, 3, 12, channels=6, factors=(2, 3)), 1)
     judge = initialised(lambda: ShuffleCritic(4, 3, 12, channels=6, factors=(2, 3)), 2)
     x = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
-    images = make(x)
+    noise = torch.randn(5, 3, 12, generator=torch.Generator().manual_seed(2))
+    assert not make(x, noise).any()  # untrained
+    for parameter in make.parameters():
+        parameter.data += 0.1
+    images = make(x, noise)
     values = judge(images, x)
     assert images.shape == (5, 3, 12)
     assert values.shape == (5,)
-    torch.testing.assert_close(judge(make(x[2:4]), x[2:4]), values[2:4])
+    torch.testing.assert_close(judge(make(x[2:4], noise[2:4]), x[2:4]), values[2:4])
     values.square().sum().backward()
     for network in (make, judge):
         assert all(p.grad is not None and p.grad.any() for p in network.parameters())
+
+
+def test_neighbours_differ_by_the_noise_beside_them_alone():
+    """Noise of one cell reaches 4 cells to each side: two convolutions of 5."""
+    make = initialised(lambda: ShuffleGenerator(4, 3, 24, channels=6, factors=(2, 3)), 1)
+    for parameter in make.parameters():
+        parameter.data += 0.1
+    x, noise = torch.ones(1, 4), torch.zeros(1, 3, 24)
+    moved = noise.clone()
+    moved[0, 1, 12] = 1.0
+    changed = (make(x, moved) != make(x, noise))[0].any(dim=0).nonzero().flatten().tolist()
+    assert changed == list(range(8, 17))

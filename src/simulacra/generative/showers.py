@@ -64,4 +64,4 @@ def shower_model(
             f"model: likeness_gan makes rows {whole} times longer; expected layers with a multiple "
             f"of {whole} voxels, found {cells}. Set model.factors to factors of {cells}."
         )
-    return LikenessGan(config, len(layout.images), sizes.pop(), layout.conditions, layout.particles)
+    return LikenessGan(config, layout)

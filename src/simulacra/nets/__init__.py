@@ -6,7 +6,7 @@ from .cylindrical import RingNetwork
 from .depth_mixer import DepthMixer
 from .embed import FourierEmbedding
 from .inherit import start_from
-from .local import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures, rectified
+from .local import CarryOver, ImageStream, LocallyConnected, MinibatchFeatures
 from .masked import MaskedNetwork, Unrolled
 from .mlp import MLP
 from .patch_mixer import PatchCritic, PatchMap, PatchNetwork
@@ -56,7 +56,6 @@ __all__ = [
     "bend_parameters",
     "patch_shape",
     "rational_quadratic",
-    "rectified",
     "shuffled",
     "start_from",
     "unshuffled",

@@ -8,18 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad
 
-__all__ = ["CarryOver", "ImageStream", "LocallyConnected", "MinibatchFeatures", "rectified"]
-
-
-def rectified(x: Tensor) -> Tensor:
-    """Return max(x, 0), whose gradient below 0 is a tenth: what has become empty can come back.
-
-    Args:
-        x: any shape.
-    """
-    leaky = leaky_relu(x, 0.1)
-    out: Tensor = leaky + (x.relu() - leaky).detach()
-    return out
+__all__ = ["CarryOver", "ImageStream", "LocallyConnected", "MinibatchFeatures"]
 
 
 class LocallyConnected(nn.Module):
@@ -59,7 +48,9 @@ class LocallyConnected(nn.Module):
 
 
 class ImageStream(nn.Module):
-    """One layer's image from a vector: a linear map and two locally-connected layers.
+    """One layer's image from a vector and noise: a linear map and two locally-connected layers.
+
+    Untrained, the image is 0.
 
     Args:
         inputs: size of the vector.
@@ -68,6 +59,7 @@ class ImageStream(nn.Module):
 
     Shapes:
         x: ``(batch, inputs)``.
+        noise: ``(batch, sectors, radial bins)``.
         output: ``(batch, sectors, radial bins)``.
     """
 
@@ -75,13 +67,14 @@ class ImageStream(nn.Module):
         super().__init__()
         self.shape, self.channels = shape, channels
         self.enter = nn.Linear(inputs, channels * math.prod(shape))
-        self.inner = LocallyConnected(channels, channels, shape)
-        self.leave = LocallyConnected(channels, 1, shape)
+        self.inner = LocallyConnected(channels + 1, channels, shape)
+        self.leave = LocallyConnected(channels + 1, 1, shape)
+        nn.init.zeros_(self.leave.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
         h = self.enter(x).reshape(x.shape[0], self.channels, *self.shape)
-        h = self.inner(leaky_relu(h, 0.2))
-        out: Tensor = self.leave(leaky_relu(h, 0.2))
+        h = self.inner(torch.cat([leaky_relu(h, 0.2), noise[:, None]], dim=1))
+        out: Tensor = self.leave(torch.cat([leaky_relu(h, 0.2), noise[:, None]], dim=1))
         return out[:, 0]
 
 
@@ -93,7 +86,7 @@ class CarryOver(nn.Module):
     with a linear change of resolution R and weights w of a locally-connected layer that sees both.
     M. Paganini, L. de Oliveira, B. Nachman, "CaloGAN: simulating 3D high energy particle showers
     in multi-layer electromagnetic calorimeters with generative adversarial networks", 2017,
-    arXiv:1705.02355, section 4.
+    arXiv:1705.02355, section 4. Untrained, :math:`R = 0`.
 
     Args:
         before: ``(sectors, radial bins)`` of layer i.
@@ -109,6 +102,8 @@ class CarryOver(nn.Module):
         self.shape = shape
         self.resize = nn.Linear(math.prod(before), math.prod(shape))
         self.attention = LocallyConnected(2, 1, shape)
+        nn.init.zeros_(self.resize.weight)
+        nn.init.zeros_(self.resize.bias)
 
     def forward(self, before: Tensor, image: Tensor) -> Tensor:
         carried = self.resize(before.flatten(1)).reshape(-1, *self.shape)

@@ -62,7 +62,11 @@ def unshuffled(x: Tensor, factor: int) -> Tensor:
 
 
 class ShuffleGenerator(nn.Module):
-    """An image of some rows from a vector: convolutions along the row, shuffled longer each time.
+    """An image of some rows from a vector and an image of noise.
+
+    Convolutions along the row, shuffled longer each time, make hidden channels of the vector; the
+    last two convolutions see these beside the noise, so that neighbours can differ as much as
+    the noise does. Untrained, the image is 0.
 
     Args:
         inputs: size of the vector.
@@ -73,6 +77,7 @@ class ShuffleGenerator(nn.Module):
 
     Shapes:
         x: ``(batch, inputs)``.
+        noise: ``(batch, rows, cells)``.
         output: ``(batch, rows, cells)``.
 
     Raises:
@@ -96,13 +101,17 @@ class ShuffleGenerator(nn.Module):
             nn.Conv1d(channels, channels * factor, 3, padding=1) for factor in factors
         )
         self.offset = nn.ModuleList(nn.Linear(inputs, channels) for _ in factors)
-        self.leave = nn.Conv1d(channels, rows, 5, padding=2)
+        self.meet = nn.Conv1d(channels + rows, channels, 5, padding=2)
+        self.leave = nn.Conv1d(channels + rows, rows, 5, padding=2)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
         h = self.enter(x).reshape(x.shape[0], self.channels, self.length)
         for convolve, offset, factor in zip(self.longer, self.offset, self.factors, strict=True):
             h = shuffled(convolve(leaky_relu(h, 0.2)), factor) + offset(x)[:, :, None]
-        out: Tensor = self.leave(leaky_relu(h, 0.2))
+        h = self.meet(torch.cat([leaky_relu(h, 0.2), noise], dim=1))
+        out: Tensor = self.leave(torch.cat([leaky_relu(h, 0.2), noise], dim=1))
         return out
 
 

@@ -280,7 +280,9 @@ def scaled_to_layers(
     energies = torch.where(nothing, brightest * wanted, energies.clamp(max=_MOST))
     for _ in range(2):  # what is left after a cut may still be too much for the layer
         room = target - threshold * layers.sums((energies > 0).to(energies.dtype))
-        scaled = energies * layers.spread(target / layers.sums(energies))
+        # an empty layer has no share of its sum, and 0 / 0 would spoil the gradient of all
+        share = target / layers.sums(energies).clamp(min=1e-30)
+        scaled = energies * layers.spread(share)
         kept = torch.where(scaled >= threshold, scaled, 0.0)
         alone = layers.spread(layers.sums(kept)) <= 0
         kept = torch.where(alone, brightest * wanted, kept)

@@ -62,12 +62,14 @@ def calogan() -> SurrogateConfig:
 
 
 def ams02() -> SurrogateConfig:
-    """The conditional GAN of images of the AMS-02 calorimeter, with pixel shuffles."""
+    """The conditional GAN of images of the AMS-02 calorimeter; 5 minutes of a core."""
     return three_layer().updated(
         name="ams02",
         summary="A conditional generative adversarial network of layers of cells as an image.",
         model=LikenessGanConfig().to_dict(),
-        training=_adversarial().to_dict(),
+        training=_adversarial()
+        .updated(epochs=6, batch_size=64, learning_rate=1e-3, warmup_steps=50, average=0.995)
+        .to_dict(),
     )
 
 
