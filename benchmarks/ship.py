@@ -2,8 +2,8 @@
 
     python benchmarks/ship.py runs/photons --reference photons-test.hdf5 --out src/simulacra/models
 
-The shipped `photons` was judged with `--suite benchmarks/one-split.yaml`, `photons-fast` with `--suite quick` and
-`electrons-copula` with `--suite ranking`.
+The shipped `photons` was judged with `--suite benchmarks/one-split.yaml`, `photons-fast` with
+`--suite quick`, `electrons-copula` with `--suite ranking`.
 
 Draws as many showers as the reference has, with its incident particles; runs the challenge's
 classifiers on rotated splits, each in a process of one thread; times sampling; writes the folder
