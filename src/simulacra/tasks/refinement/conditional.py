@@ -19,13 +19,10 @@ FloatArray = NDArray[np.float64]
 
 
 class ConditionalConfig(ReweighterConfig):
-    """How conditional weights are learned.
-
-    Args:
-        conditions: the last so many observables are what the others depend on.
-    """
+    """How conditional weights are learned."""
 
     conditions: int = Field(default=1, ge=1)
+    """The last so many observables are what the others depend on."""
 
 
 class ConditionalReweighter:
