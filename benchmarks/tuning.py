@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from simulacra.classify import Clouds, RatioConfig
 from simulacra.data.events import Ragged
+from simulacra.data.weights import effective_events
 from simulacra.execute import atomic_text
 from simulacra.random import Stream, generator
 from simulacra.simulate import collide, collisions
-from simulacra.tasks.refinement import ParameterReweighter, effective_size
+from simulacra.tasks.refinement import ParameterReweighter
 from simulacra.units import GeV
 
 SETTINGS = {
@@ -128,7 +129,7 @@ def main() -> None:
                 "pulls": pulls.tolist(),
                 "error over range": shares.tolist(),
                 "multiplicity": [float(m) for m in means],
-                "kept": effective_size(weights) / len(weights),
+                "kept": effective_events(weights) / len(weights),
                 "seconds": seconds,
             }
         )

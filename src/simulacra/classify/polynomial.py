@@ -90,7 +90,7 @@ def fit_polynomial(
         config: degree and penalty.
 
     Raises:
-        RangeError: if a total weight is not positive, or the fit does not arrive.
+        RangeError: if a total weight is not positive, or the coefficients are not finite.
         ShapeError: if source and target have different features.
     """
     config = config or PolynomialConfig()

@@ -28,7 +28,7 @@ class ClassifierConfig(Config):
     width: int = Field(2048, ge=1)
     """Size of each hidden layer of the perceptron, and of those of the network for sets."""
     hidden: int = Field(3, ge=0)
-    """Number of hidden layers of the perceptron."""
+    """Number of hidden layers of the perceptron, and of both in the network for sets."""
     slope: float = 0.01
     """Slope of the perceptron's rectifier below 0."""
     channels: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (32, 64, 64, 128)
@@ -40,8 +40,8 @@ class ClassifierConfig(Config):
     epochs: int = Field(50, ge=1)
     """Passes over the training events."""
     patience: int = Field(0, ge=0)
-    """Epochs without a better accuracy on the selection events after which a training ends; 0 is
-    never. A better epoch that would have come later is missed."""
+    """Epochs without a better one (:attr:`select`) on the selection events after which a training
+    ends; 0 is never. A better epoch that would have come later is missed."""
     retrainings: int = Field(5, ge=1)
     """How many networks are trained, each on another rotation of the split; published numbers
     are means of 10. The first ones do not depend on how many follow."""

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RangeError, ShapeError, UnknownNameError
+from .weights import checked_weights, positive_total
 
-__all__ = ["Pairs", "Sample", "checked_weight"]
+__all__ = ["Pairs", "Sample"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -39,7 +40,7 @@ class Sample:
     def __post_init__(self) -> None:
         values = _table("values", self.values, self.names)
         object.__setattr__(self, "values", values)
-        object.__setattr__(self, "weight", checked_weight(self.weight, len(values), "the sample"))
+        object.__setattr__(self, "weight", _weights(self.weight, len(values), "sample"))
         _refuse_nan("values", values, self.names, np.ones(len(values), bool))
 
     def __len__(self) -> int:
@@ -110,7 +111,7 @@ class Pairs:
                 f"pairs: expected the reco side of {events} true events, found {len(self.reco)}; "
                 "an event that the detector missed keeps its row, with pass_reco false."
             )
-        set_(self, "weight", checked_weight(self.weight, events, "the simulation"))
+        set_(self, "weight", _weights(self.weight, events, "simulation"))
         for side in ("pass_truth", "pass_reco"):
             set_(self, side, _flags(side, getattr(self, side), events))
         _refuse_nan("truth", self.truth, self.names, self.in_truth)
@@ -193,32 +194,10 @@ class Pairs:
         return Sample(self.reco[inside], self.reco_names, self.weights[inside])
 
 
-def checked_weight(weight: Array | None, events: int, whose: str) -> FloatArray:
-    """Return weights as float64, shape ``(events,)``; ones where there are none.
-
-    Raises:
-        ShapeError: if there is not one weight per event.
-        RangeError: if a weight is no number, or the sum is not positive.
-    """
-    if weight is None:
-        return np.ones(events)
-    weight = np.asarray(weight, np.float64)
-    if weight.shape != (events,):
-        raise ShapeError(
-            f"weights of {whose}: expected one for each of {events} events, found an array of "
-            f"shape {weight.shape}; were the weights of another file taken?"
-        )
-    if not np.isfinite(weight).all():
-        raise RangeError(
-            f"weights of {whose}: {int((~np.isfinite(weight)).sum())} of {events} are NaN or "
-            "infinite; leave these events out or find what made them so."
-        )
-    if events and not weight.sum() > 0:
-        raise RangeError(
-            f"weights of {whose}: they sum to {weight.sum():g}, expected a positive total; there "
-            "are too few events for their negative weights."
-        )
-    return weight
+def _weights(weight: Array | None, events: int, name: str) -> FloatArray:
+    """Check weights and, where there are events, their sum."""
+    weights = checked_weights(weight, events, name)
+    return positive_total(weights, name) if events else weights
 
 
 def _table(what: str, values: Array, names: tuple[str, ...]) -> FloatArray:

@@ -149,24 +149,23 @@ class Diffusion(GenerativeModel):
             if fresh:
                 now, x = self._stirred(x, now, fresh[step])
             turn = math.atan(now) - math.atan(after)
-            slope = self._turned(x, now, condition)
+            slope = self._direction_of_scaled(x, torch.full_like(x[:, 0], now), condition)
             moved = x + turn * slope
             if self.config.sampler != "ddim" and after > 0:
-                slope = (slope + self._turned(moved, after, condition)) / 2
+                then = torch.full_like(x[:, 0], after)
+                slope = (slope + self._direction_of_scaled(moved, then, condition)) / 2
                 moved = x + turn * slope
             x = moved
         return x
 
     def _direction(self, x: Tensor, sigma: Tensor, condition: Tensor) -> Tensor:
-        """Evaluate the network on data plus noise."""
+        """Evaluate the network on data plus noise of sizes ``(events,)``."""
         scaled = x * (1 + sigma.square()).rsqrt()[:, None]
-        out: Tensor = self.network(angle_of(1 / (1 + sigma)), scaled, condition)
-        return out
+        return self._direction_of_scaled(scaled, sigma, condition)
 
-    def _turned(self, scaled: Tensor, sigma: float, condition: Tensor) -> Tensor:
-        """Evaluate the network on data plus noise that are scaled to unit width."""
-        angle = angle_of(torch.full_like(scaled[:, 0], 1 / (1 + sigma)))
-        out: Tensor = self.network(angle, scaled, condition)
+    def _direction_of_scaled(self, scaled: Tensor, sigma: Tensor, condition: Tensor) -> Tensor:
+        """Evaluate the network on data plus noise that were scaled to unit width."""
+        out: Tensor = self.network(angle_of(1 / (1 + sigma)), scaled, condition)
         return out
 
     def _stirred(self, scaled: Tensor, sigma: float, fresh: Tensor) -> tuple[float, Tensor]:

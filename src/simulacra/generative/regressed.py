@@ -89,9 +89,9 @@ class RegressedShowers(nn.Module):
         self.law.fit(scores, self._scaled(condition), weight)
         white = self.law.whiten(scores, self._scaled(condition))
         summaries = layer_summaries(self.image(x, condition), self.layout.images)
-        terms = mean_terms(torch.cat([self.given(condition), white], dim=1))
-        mean = fitted_mean(summaries, torch.cat([self.given(condition), white], dim=1), weight)
-        rest = summaries.double() - terms.double() @ mean
+        told = torch.cat([self.given(condition), white], dim=1)
+        mean = fitted_mean(summaries, told, weight)
+        rest = summaries.double() - mean_terms(told).double() @ mean
         variance = (weight.double() @ rest.square() / weight.double().sum()).clamp(min=0)
         self.summary_mean.copy_(mean)
         self.summary_width.copy_(variance.sqrt().clamp(min=_NARROWEST))

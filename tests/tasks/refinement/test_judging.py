@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 
 from simulacra.classify import FAST, tell_apart
+from simulacra.data.weights import effective_events
 from simulacra.errors import RangeError
-from simulacra.tasks.refinement import Samples, diagnose, effective_size, uncovered
+from simulacra.tasks.refinement import Samples, diagnose, uncovered
 from simulacra.tasks.refinement.closure import GaussianShift
 
 QUICK = FAST.updated(width=32, epochs=8, retrainings=5, threads=1)
 
 
 def test_effective_size_of_known_weights() -> None:
-    assert effective_size(np.full(7, 3.0)) == pytest.approx(7)
-    assert effective_size(np.array([1.0, 1.0, -1.0])) == pytest.approx(1 / 3)
-    assert effective_size(np.array([1.0, 0.0, 0.0])) == 1
+    assert effective_events(np.full(7, 3.0)) == pytest.approx(7)
+    assert effective_events(np.array([1.0, 1.0, -1.0])) == pytest.approx(1 / 3)
+    assert effective_events(np.array([1.0, 0.0, 0.0])) == 1
     with pytest.raises(RangeError, match="only zeros"):
-        effective_size(np.zeros(3))
+        effective_events(np.zeros(3))
 
 
 def told_apart(source, target):

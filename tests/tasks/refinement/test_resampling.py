@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import chi2
 
 from simulacra.classify import RatioConfig
+from simulacra.data.weights import effective_events
 from simulacra.errors import ConfigError, RangeError, ShapeError
 from simulacra.tasks.refinement import (
     Resampler,
     ResamplerConfig,
-    effective_size,
     thin,
     thin_to_units,
 )
@@ -100,7 +100,7 @@ def test_unit_weights_keep_contents_and_never_claim_more_than_there_was() -> Non
     each = mean**2 * (spread - 1) + common * mean - mean**2
     variance = np.histogram(x[:, 0], EDGES, weights=each)[0]
     assert chi2.sf((contents**2 / variance).sum(), len(contents)) > 0.001
-    assert effective_size(found.weights) < effective_size(w)
+    assert effective_events(found.weights) < effective_events(w)
 
 
 def test_an_event_is_kept_whatever_its_neighbours() -> None:

@@ -7,13 +7,13 @@ import pytest
 
 from simulacra.artifact import load_artifact
 from simulacra.classify import FAST, RatioConfig
+from simulacra.data.weights import effective_events
 from simulacra.errors import ArtifactError, ConfigError, RangeError, ShapeError
 from simulacra.tasks.refinement import (
     Refinement,
     Reweighter,
     ReweighterConfig,
     Samples,
-    effective_size,
     refine,
 )
 from simulacra.tasks.refinement.closure import GaussianShift
@@ -41,7 +41,7 @@ def test_log_weights_are_the_closed_form(result) -> None:
 def test_the_diagnosis_is_of_the_events_that_were_not_learned_from(result) -> None:
     d = result.diagnosis
     assert (d.events, d.target_events) == (4000, 4000)
-    assert d.effective == pytest.approx(effective_size(result.weights))
+    assert d.effective == pytest.approx(effective_events(result.weights))
     assert abs(d.auc_after - 0.5) < abs(d.auc_before - 0.5) / 3
     assert d.kept == pytest.approx(TOY.kept, rel=0.1)
     assert d.uncovered == 0

@@ -26,7 +26,7 @@ def with_nan() -> np.ndarray:
         ((SOURCE, TARGET, None, np.ones((30, 1))), ShapeError, r"target weights.*\(30,\)"),
         ((SOURCE, TARGET, -np.ones(40)), RangeError, "source weights: they sum to -40"),
         ((SOURCE, TARGET, None, np.zeros(30)), RangeError, "target weights: they sum to 0"),
-        ((SOURCE, TARGET, np.full(40, np.inf)), RangeError, "40 of 40 are no finite"),
+        ((SOURCE, TARGET, np.full(40, np.inf)), RangeError, "40 of 40 are NaN"),
         ((with_nan(), TARGET), RangeError, "source.*not a finite number in 1 of 40.* column 1"),
         ((SOURCE, TARGET[:, :1]), ShapeError, "2 observables and 1 observables"),
         ((SOURCE[:19], TARGET), RangeError, "source: expected at least 20 events, got 19"),

@@ -9,6 +9,7 @@ from scipy.stats import chi2
 from simulacra.classify.polynomial import PolynomialConfig
 from simulacra.classify.ratio import RatioConfig
 from simulacra.data.pairs import Pairs, Sample
+from simulacra.data.weights import effective_events
 from simulacra.errors import ArtifactError, RangeError, ShapeError, UnknownNameError
 from simulacra.tasks.unfolding import (
     Bayes,
@@ -21,7 +22,6 @@ from simulacra.tasks.unfolding import (
     Unfolding,
     load_unfolded,
 )
-from simulacra.tasks.unfolding.problem import effective_events
 from simulacra.tasks.unfolding.recipes import METHODS as RECIPES
 from simulacra.tasks.unfolding.recipes import method_config, unfolder
 from simulacra.train import TrainingConfig

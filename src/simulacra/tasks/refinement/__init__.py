@@ -8,7 +8,7 @@ not cover. Assumes that the source has events wherever the target has some, whic
 
 from .conditional import ConditionalConfig, ConditionalReweighter
 from .files import EventTable, read_showers_table, read_table, refine_files
-from .judging import JUDGE, Diagnosis, diagnose, effective_size, uncovered
+from .judging import JUDGE, Diagnosis, diagnose, uncovered
 from .latent import LatentConfig, LatentDraw, LatentRefiner
 from .parameters import Estimate, ParameterReweighter
 from .problem import Samples
@@ -43,7 +43,6 @@ __all__ = [
     "Transport",
     "TransportConfig",
     "diagnose",
-    "effective_size",
     "read_showers_table",
     "read_table",
     "recipe",

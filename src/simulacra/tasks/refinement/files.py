@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data import ShowerFile, VoxelShowers, open_showers, write_showers
 from ...data.formats.opening import guarded
+from ...data.pair_files import write_columns
 from ...errors import ConfigError, ShapeError, UnknownNameError
 from ...evaluation.plots.canvas import png
 from ...execute import atomic_path, require_writable
@@ -87,19 +87,19 @@ def read_showers_table(path: Path | str) -> EventTable:
 
     Raises:
         FileFormatError: if it is no file of showers.
+        ShapeError: if there are no showers in it.
     """
     file = open_showers(path)
-    parts: list[VoxelShowers] = []
-    rows, weights, names = [], [], tuple[str, ...]()
-    for part in file.chunks():
-        table, names = shower_table([part])
-        rows.append(table)
-        weights.append(np.asarray(part.weights, np.float64))
-        parts = [part]
-    if not parts:
-        raise ShapeError(f"{path}: expected showers, found none.")
-    weighted = np.concatenate(weights) if parts[0].weight is not None else None
-    return EventTable(np.concatenate(rows), weighted, names, file)
+    weights: list[Array | None] = []
+
+    def parts() -> Iterator[VoxelShowers]:
+        for part in file.chunks():
+            weights.append(part.weight)
+            yield part
+
+    rows, names = shower_table(parts())
+    given = [np.asarray(weight, np.float64) for weight in weights if weight is not None]
+    return EventTable(rows, np.concatenate(given) if given else None, names, file)
 
 
 def refine_files(
@@ -149,10 +149,10 @@ def refine_files(
     held_out[samples.split(seed=seed)[0][1]] = 1
     if source.showers is None:
         columns = dict(zip(source.names, events.T, strict=True))
-        _write_columns(out / "refined.hdf5", {**columns, "weight": weights})
+        write_columns(out / "refined.hdf5", {**columns, "weight": weights})
     else:
         write_showers(out / "refined.hdf5", _weighted(source.showers, weights))
-    _write_columns(out / "held_out.hdf5", {"held_out": held_out})
+    write_columns(out / "held_out.hdf5", {"held_out": held_out})
     result.save(out / "result")
     if isinstance(method, Reweighter):
         method.save(out / "method")
@@ -181,9 +181,3 @@ def _furthest(result: Refinement) -> list[int]:
     drawn = np.flatnonzero(width > 0)
     order = drawn[np.argsort(-distance[drawn], kind="stable")]
     return [int(column) for column in order[:_PICTURES]]
-
-
-def _write_columns(path: Path, columns: dict[str, Array]) -> None:
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        for name, column in columns.items():
-            file.create_dataset(name, data=column)

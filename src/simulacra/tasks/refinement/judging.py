@@ -8,27 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...classify import ClassifierConfig, TwoSampleResult, calibrate, tell_apart
+from ...classify import FAST, ClassifierConfig, TwoSampleResult, calibrate, tell_apart
+from ...data.weights import effective_events
 from ...errors import RangeError
 from ...random import Stream, generator
 from .problem import FloatArray, Samples
 
-__all__ = ["JUDGE", "Diagnosis", "diagnose", "effective_size", "uncovered"]
+__all__ = ["JUDGE", "Diagnosis", "diagnose", "uncovered"]
 
 Array = NDArray[Any]
 
-JUDGE = ClassifierConfig(
-    width=128,
-    hidden=2,
-    learning_rate=1e-3,
-    batch=256,
-    epochs=20,
-    patience=5,
-    retrainings=5,
-    standardise=True,
-    precision="float32",
-    threads=1,
-)
+JUDGE = FAST.updated(width=128, batch=256, epochs=20, patience=5, retrainings=5, threads=1)
 """The post-hoc classifier: five trainings on rotated splits of events that no method has seen."""
 
 _REPEATS = 50
@@ -131,34 +121,14 @@ def diagnose(
         auc_after=after.areas.auc,
         auc_after_error=after.areas.error,
         null_error=before.areas.null_error,
-        effective=effective_size(weight),
-        effective_before=effective_size(held_out.source_weight),
+        effective=effective_events(weight),
+        effective_before=effective_events(held_out.source_weight),
         events=len(held_out.source_weight),
         target_events=len(held_out.target_weight),
         uncovered=share,
         uncovered_error=share_error,
         bound=bound,
     )
-
-
-def effective_size(weight: Array) -> float:
-    r"""Return the number of unit weights with the same relative error of their sum.
-
-    .. math:: n = \frac{(\sum w)^2}{\sum w^2}
-
-    Blind to where the weights are large: a region may rest on one event while n looks healthy.
-
-    Args:
-        weight: event weights, negative ones too, ``(events,)``.
-
-    Raises:
-        RangeError: if all weights are zero.
-    """
-    weight = np.asarray(weight, np.float64)
-    squares = float((weight**2).sum())
-    if squares == 0:
-        raise RangeError("effective size: expected weights, found only zeros.")
-    return float(weight.sum() ** 2) / squares
 
 
 def uncovered(

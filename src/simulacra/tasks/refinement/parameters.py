@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 
 from ...classify import Clouds, DensityRatio, RatioConfig, fit_ratio
+from ...data.weights import checked_weights
 from ...errors import ConfigError, RangeError, ShapeError
 from ...random import Stream, generator
-from .problem import Rows, Samples, checked_events, checked_weights
+from .problem import Rows, Samples, checked_events
 
 __all__ = ["Estimate", "ParameterReweighter"]
 

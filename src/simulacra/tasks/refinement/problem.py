@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...classify import Clouds
+from ...data.weights import checked_weights, positive_total
 from ...errors import RangeError, ShapeError
 from ...random import Stream, generator
 
-__all__ = ["Samples", "checked_events", "checked_weights", "positive_total"]
+__all__ = ["Samples", "checked_events"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -151,52 +152,6 @@ def checked_events(events: ArrayLike | Clouds, name: str) -> Rows:
             "or give the observable a value for them."
         )
     return rows
-
-
-def checked_weights(weight: ArrayLike | None, events: int, name: str) -> FloatArray:
-    """Return one finite weight per event; 1 by default.
-
-    Args:
-        weight: what a user gave, may be negative.
-        events: number of events.
-        name: of the sample, for messages.
-
-    Raises:
-        ShapeError: if there is not one weight per event.
-        RangeError: if a weight is not finite.
-    """
-    if weight is None:
-        return np.ones(events)
-    weights = np.asarray(weight, np.float64)
-    if weights.shape != (events,):
-        raise ShapeError(
-            f"{name} weights: expected one per event, shape ({events},), got {weights.shape}; "
-            "weights and observables must come from the same selection."
-        )
-    if not np.isfinite(weights).all():
-        raise RangeError(
-            f"{name} weights: {int((~np.isfinite(weights)).sum())} of {events} are no finite "
-            "numbers; leave such events out."
-        )
-    return weights
-
-
-def positive_total(weights: FloatArray, name: str) -> FloatArray:
-    """Return weights as they are if their sum is positive.
-
-    Args:
-        weights: ``(events,)``.
-        name: of the sample, for the message.
-
-    Raises:
-        RangeError: if it is not.
-    """
-    if weights.sum() <= 0:
-        raise RangeError(
-            f"{name} weights: they sum to {weights.sum():.4g}, expected more than 0; a sample "
-            "whose negative weights win describes no density. Add events or another process."
-        )
-    return weights
 
 
 def _refuse_different(source: Rows, target: Rows) -> None:

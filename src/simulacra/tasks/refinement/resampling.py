@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...classify import Clouds, DensityRatio, RatioConfig, fit_ratio
 from ...config import Config
+from ...data.weights import checked_weights, positive_total
 from ...errors import ConfigError, RangeError
 from ...random import Stream, uniform
-from .problem import checked_events, checked_weights, positive_total
+from .problem import checked_events
 
 __all__ = ["Resampled", "Resampler", "ResamplerConfig", "thin", "thin_to_units"]
 

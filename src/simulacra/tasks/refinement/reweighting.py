@@ -13,8 +13,9 @@ from ... import __version__
 from ...artifact import Artifact, load_artifact, save_artifact
 from ...classify import Clouds, DensityRatio, RatioConfig, fit_ratio
 from ...config import Config
+from ...data.weights import checked_weights
 from ...errors import ArtifactError, ConfigError
-from .problem import Samples, checked_events, checked_weights
+from .problem import Samples, checked_events
 
 __all__ = ["Reweighter", "ReweighterConfig"]
 

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from ...classify.classifier import torch_threads
 from ...config import Config
+from ...data.weights import checked_weights
 from ...errors import ConfigError, RangeError, ShapeError
 from ...nets.convex import ConvexNetwork
 from ...random import Stream, generator
-from .problem import Samples, checked_events, checked_weights
+from .problem import Samples, checked_events
 
 __all__ = ["Transport", "TransportConfig"]
 

@@ -12,9 +12,10 @@ from pydantic import Field
 
 from ...config import Config
 from ...data.pairs import Pairs
+from ...data.weights import effective_events
 from ...errors import UnknownNameError
 from .method import Progress, Unfolder, has_settled
-from .problem import Unfolding, effective_events
+from .problem import Unfolding
 from .result import UnfoldedSpectra
 from .spectrum import checked_edges, quantile_edges
 

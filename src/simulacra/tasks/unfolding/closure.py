@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.pairs import Sample
+from ...data.weights import effective_events
 from ...errors import RangeError
 from ...evaluation.metrics.separation import separation_power
 from ...random import Stream, generator
 from .method import Progress, Unfolder
-from .problem import Unfolding, effective_events
+from .problem import Unfolding
 from .refold import truth_factors
 from .result import Unfolded
 from .spectrum import Spectrum, histogram

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .problem import Unfolding, effective_events
+from ...data.weights import effective_events
+from .problem import Unfolding
 from .result import Unfolded
 
 __all__ = ["Progress", "Unfolder", "has_settled"]

@@ -10,9 +10,10 @@ from pydantic import Field
 
 from ...classify.ratio import RatioConfig
 from ...config import Config
+from ...data.weights import effective_events
 from .estimator import RatioSettings, ratio_between, seed_of
 from .method import Progress, Unfolder, has_settled
-from .problem import Unfolding, effective_events
+from .problem import Unfolding
 from .result import UnfoldedEvents
 
 __all__ = ["OmniFold", "OmniFoldConfig"]

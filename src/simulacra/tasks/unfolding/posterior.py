@@ -16,6 +16,7 @@ from pydantic import Discriminator, Field, Tag
 from ...classify.polynomial import PolynomialConfig
 from ...config import Config
 from ...data.pairs import Sample
+from ...data.weights import effective_events
 from ...errors import ShapeError
 from ...generative import GenerativeModel, VectorKit, build_family, draw, initialised
 from ...generative.autoregressive_flow import AutoregressiveFlowConfig
@@ -28,7 +29,7 @@ from ...train import TrainingConfig, TrainingSet, train
 from .estimator import RatioSettings, miss_odds, ratio_between, seed_of, signal
 from .marginals import Marginals
 from .method import Progress, Unfolder
-from .problem import Unfolding, effective_events
+from .problem import Unfolding
 from .result import UnfoldedEvents
 
 __all__ = ["Posterior", "PosteriorConfig", "PosteriorFamily"]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.pairs import Pairs, Sample, checked_weight
+from ...data.pairs import Pairs, Sample
+from ...data.weights import positive_total
 from ...errors import RangeError, ShapeError
 from ...random import Stream, generator
 
-__all__ = ["Unfolding", "effective_events"]
+__all__ = ["Unfolding"]
 
 FloatArray = NDArray[np.float64]
 
@@ -70,8 +70,7 @@ class Unfolding:
         other = self.background.observables(names)
         values = np.concatenate([measured.values, other.values])
         weight = np.concatenate([measured.weights, -other.weights])
-        left = checked_weight(weight, len(weight), "the data without their background")
-        return Sample(values, names, left)
+        return Sample(values, names, positive_total(weight, "data without their background"))
 
     def overlap(self) -> dict[str, float]:
         """Return for each observable which share of the data lies within the simulation's range."""
@@ -116,12 +115,6 @@ class Unfolding:
         if background is not None:
             background = background.weighted(drawn(background.weights))
         return Unfolding(simulation, measured, background)
-
-
-def effective_events(weight: NDArray[Any]) -> float:
-    r"""Return :math:`(\sum w)^2 / \sum w^2`, how many events of equal weight say as much."""
-    weight = np.asarray(weight, np.float64)
-    return float(weight.sum() ** 2 / np.square(weight).sum())
 
 
 def _place(names: tuple[str, ...], name: str) -> int:
