@@ -16,6 +16,7 @@ from simulacra.data import VoxelShowers, read_showers
 from simulacra.evaluation import plots
 from simulacra.evaluation.plots.canvas import INK, style
 
+NEAR = 1.65
 PICTURE = Path(__file__).parents[1] / "images" / "electrons.png"
 
 
@@ -30,7 +31,17 @@ def main(drawn: str, reference: str) -> None:
         ):
             _sample(panels, read_showers(path), label, colour)
         PICTURE.write_bytes(plots.png(figure, dpi=110, palette=True))
-    sys.stdout.write(f"{PICTURE}\n")
+    counts = [_just_above(read_showers(path)) for path in (drawn, reference)]
+    sys.stdout.write(
+        f"{PICTURE}\nvoxels within a factor {NEAR} of the threshold: {counts[0] / counts[1]:.2f} "
+        "drawn for one of the simulation\n"
+    )
+
+
+def _just_above(showers: VoxelShowers) -> float:
+    """Return how many voxels a shower has just above the threshold, in the mean."""
+    ratio = showers.energies / showers.geometry.threshold
+    return float(((ratio >= 1) & (ratio < NEAR)).sum(axis=1).mean())
 
 
 def _sample(panels: list[Axes], showers: VoxelShowers, label: str, colour: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,7 +80,11 @@ def demo(
         reference_cards=cards,
         log=_log(surrogate),
     )
-    Console().print(_table(verdict, cards))
+    console = Console()
+    console.print(_table(verdict, cards))
+    console.print(f"this run: {verdict.suite_label}", soft_wrap=True)
+    for card in cards:
+        console.print(f"{card['name']}, {card['geometry']}: {card['suite_label']}", soft_wrap=True)
     typer.echo(
         f"Judged on {verdict.reference.events} showers that the training never saw; "
         f"{(time.monotonic() - begun) / 60:.1f} minutes in all."
@@ -124,33 +128,32 @@ def _shipped_cards() -> list[dict[str, Any]]:
     """Return what the shipped models' cards say, in the report's form."""
     from ..tasks.calorimeter.shipped import manifests
 
-    return [
-        {
-            "name": f"{found['name']} (ships with the package)",
-            "description": found["summary"],
-            "suite_label": found.get("suite_label", ""),
-            "comparable": bool(found.get("comparable", False)),
-            "scores": found["scores"],
-            "timing": found.get("timing", {}),
-            "training": found["training"],
-        }
-        for found in manifests()
-    ]
+    return [_card(found) for found in manifests()]
+
+
+def _card(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": f"{found['name']} (shipped)",
+        "description": found["summary"],
+        "geometry": found["validity"]["geometry"],
+        "suite_label": found.get("suite_label", ""),
+        "comparable": bool(found.get("comparable", False)),
+        "scores": found["scores"],
+        "timing": found.get("timing", {}),
+        "training": found["training"],
+    }
 
 
 def _table(verdict: Verdict, cards: Sequence[dict[str, Any]]) -> Table:
     """Put the demonstration's headline scores beside those of the shipped models."""
-    table = Table(title="How well classifiers tell the showers apart (0.5 is perfect)")
-    table.add_column("score")
-    table.add_column(f"this run: {verdict.suite_label}")
-    for card in cards:
-        table.add_column(f"{card['name']}: {card['suite_label']}")
-    for score in verdict.scores:
-        if not score.name.startswith("auc/"):
-            continue
-        row = [score.label, f"{score.value:.3f} ± {score.error:.3f}"]
-        for card in cards:
-            same = [s for s in card["scores"] if s["name"] == score.name]
-            row.append(f"{same[0]['value']:.3f} ± {same[0]['error']:.3f}" if same else "")
-        table.add_row(*row)
+    table = Table(title="How well classifiers tell the showers apart (0.5 is perfect)", box=None)
+    for name in ("", "low-level (voxels)", "high-level (observables)"):
+        table.add_column(name, no_wrap=True)
+    own = [vars(score) for score in verdict.scores]
+    rows: list[tuple[str, Sequence[dict[str, Any]]]] = [("this run", own)]
+    rows += [(card["name"], card["scores"]) for card in cards]
+    for name, scores in rows:
+        found: dict[str, dict[str, Any]] = {score["name"]: score for score in scores}
+        areas = [found.get(level, {}) for level in ("auc/low_level", "auc/high_level")]
+        table.add_row(name, *(f"{a['value']:.3f} ± {a['error']:.3f}" if a else "" for a in areas))
     return table
