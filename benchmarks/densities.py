@@ -67,6 +67,7 @@ class Case:
         forget: how much of the average of the weights each step replaces.
         width: hidden size of its networks.
         blocks: their residual blocks.
+        waves: frequencies at which a field sees each number.
         teacher: what it learns from, if not from data.
     """
 
@@ -78,10 +79,11 @@ class Case:
     forget: float = 0.01
     width: int = 64
     blocks: int = 2
+    waves: int = 0
     teacher: str | None = None
 
 
-PATHS: dict[str, Any] = {"steps": 3000, "batch": 1024, "width": 96, "blocks": 3}
+PATHS: dict[str, Any] = {"steps": 3000, "batch": 1024, "width": 96, "blocks": 3, "waves": 8}
 
 FAMILIES = {
     "coupling flow": Case(
@@ -132,7 +134,7 @@ def truth(density: Density, events: int, seed: int) -> torch.Tensor:
 
 def train(case: Case, density: Density, seed: int = 0) -> GenerativeModel:
     """Train a family on a density; return the average of its weights."""
-    kit = VectorKit(2, 1, width=case.width, blocks=case.blocks)
+    kit = VectorKit(2, 1, width=case.width, blocks=case.blocks, waves=case.waves)
     model = initialised(lambda: build_family(case.config, kit), seed)
     if case.teacher:
         model.learn_from(train(FAMILIES[case.teacher], density, seed))

@@ -9,7 +9,7 @@ from typing import Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 from torch import Tensor, nn
 
 from ..batch import Batch, Draws
@@ -91,6 +91,9 @@ class CascadeConfig(Config):
             particle's ``axis`` (:class:`~simulacra.preprocess.AimedScores`).
         nodes: of the tables of spectra of rings: ``even``, or ``crowded`` towards the threshold,
             for spectra that rise slowly from it.
+        lines: energies in MeV, ascending, that many voxels have exactly
+            (:class:`~simulacra.preprocess.SpectralLines`), such as the 0.511 of a photon of
+            annihilation that is absorbed whole; for spectra at the incident energy.
         slab: layers that the network of voxels takes together, for layers of one shape
             (:class:`~simulacra.nets.DepthMixer`); 0: all, in any shape (the ring network).
         patch: cells that a patch of a layer of rectangular cells has at most; no part for rings.
@@ -110,6 +113,7 @@ class CascadeConfig(Config):
     layers: Literal["ratios", "logarithms"] = "ratios"
     spectra: Literal["incident", "layer", "axis"] = "incident"
     nodes: Literal["even", "crowded"] = "even"
+    lines: tuple[PositiveFloat, ...] = ()
     slab: int = Field(default=0, ge=0)
     patch: int = Field(default=24, ge=1)
     channels: int = Field(default=128, ge=1)
@@ -130,6 +134,11 @@ class CascadeConfig(Config):
             )
         if self.spectra == "axis" and self.nodes != "even":
             raise ValueError("nodes=crowded is for spectra of rings; expected even with axis")
+        if self.lines and self.spectra != "incident":
+            raise ValueError(
+                "lines are for spectra at the incident energy, where they stay in place: expected "
+                f"spectra=incident or no lines, found spectra={self.spectra}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -425,6 +434,7 @@ def _scores(config: CascadeConfig, layout: ShowerLayout) -> ShowerScores | Aimed
         layers=config.layers,
         spectra=config.spectra,
         crowded=config.nodes == "crowded",
+        lines=config.lines,
     )
 
 

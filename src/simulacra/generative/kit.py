@@ -103,17 +103,24 @@ class VectorKit:
         conditions: size of the condition.
         width: size of the hidden state.
         blocks: residual blocks of a field.
+        waves: frequencies at which a field sees each feature, see
+            :class:`~simulacra.nets.ResidualNetwork`.
     """
 
     features: int
     conditions: int
     width: int = 192
     blocks: int = 4
+    waves: int = 0
 
     def field(self, further: int = 0) -> nn.Module:
         """Make a residual perceptron, see :class:`~simulacra.nets.ResidualNetwork`."""
         return ResidualNetwork(
-            self.features, self.conditions + further, width=self.width, blocks=self.blocks
+            self.features,
+            self.conditions + further,
+            width=self.width,
+            blocks=self.blocks,
+            waves=self.waves,
         )
 
     def latent(self, local: int, whole: int) -> VectorKit:

@@ -15,12 +15,13 @@ class FourierEmbedding(nn.Module):
 
     .. math:: e(t) = (\sin 2\pi f_k t, \cos 2\pi f_k t)_k
 
-    with frequencies spread geometrically from 1/4 to ``highest``, so that both the trend over the
-    whole path and its last percent are visible.
+    with frequencies spread geometrically from ``lowest`` to ``highest``, so that both the trend over
+    the whole path and its last percent are visible.
 
     Args:
         features: size of the embedding, even.
-        highest: largest frequency, in periods per unit of time.
+        lowest: smallest frequency, in periods per unit of time.
+        highest: largest frequency.
 
     Shapes:
         t: ``(batch,)``, dimensionless.
@@ -29,9 +30,9 @@ class FourierEmbedding(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, features: int, highest: float = 8.0) -> None:
+    def __init__(self, features: int, lowest: float = 0.25, highest: float = 8.0) -> None:
         super().__init__()
-        exponents = torch.linspace(math.log(0.25), math.log(highest), features // 2)
+        exponents = torch.linspace(math.log(lowest), math.log(highest), features // 2)
         self.register_buffer("frequencies", 2 * math.pi * exponents.exp())
 
     def forward(self, t: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from .expected import ExpectedScores
 from .gaussian import Gaussianize
 from .incident import IncidentParticle
 from .layers import LayerLogarithms
+from .lines import SpectralLines
 from .points import PointPlaces, PointScores
 from .showers import ShowerScores, filled_layers, scaled_to_layers
 
@@ -29,6 +30,7 @@ __all__ = [
     "PointPlaces",
     "PointScores",
     "ShowerScores",
+    "SpectralLines",
     "Standardize",
     "filled_layers",
     "scaled_to_layers",

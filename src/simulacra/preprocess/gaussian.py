@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import RangeError
 from .bijection import Bijection
+from .lines import SpectralLines
 
 __all__ = [
     "Gaussianize",
@@ -51,6 +52,9 @@ class Gaussianize(Bijection):
         crowded: the nodes of a table stand closer together towards its beginning, see
             :func:`node_places`: where a spectrum rises slowly from the boundary, one interval in
             many is too wide.
+        lines: values, ascending, that many events have exactly
+            (:class:`~simulacra.preprocess.SpectralLines`), such as the energy of a photon that
+            is absorbed whole.
 
     Shapes:
         x: ``(events, features)``, dimensionless.
@@ -72,6 +76,7 @@ class Gaussianize(Bijection):
         knots: int = 12,
         nodes: int = 32,
         crowded: bool = False,
+        lines: Sequence[float] = (),
     ) -> None:
         super().__init__()
         if knots < 2 or nodes < 2:
@@ -87,6 +92,7 @@ class Gaussianize(Bijection):
         self.register_buffer("bottom", torch.full((knots, number), -_TOP))
         straight = -_TOP + 2 * _TOP / nodes * node_places(nodes, crowded=crowded).float()
         self.register_buffer("table", straight.repeat(knots, number, 1))
+        self.lines = SpectralLines(lines, knots, number) if lines else None
 
     def fit(
         self,
@@ -145,21 +151,29 @@ class Gaussianize(Bijection):
 
     def forward(self, x: Tensor, log_energy: Tensor) -> Tensor:
         at = self._table_at(log_energy)
-        return scores_of(x, at, self.nodes, spike=self.spike, crowded=self.crowded)
+        y = scores_of(x, at, self.nodes, spike=self.spike, crowded=self.crowded)
+        return y if self.lines is None else self.lines.inserted(y, x, at.between)
 
     def inverse(self, y: Tensor, log_energy: Tensor) -> Tensor:
         at = self._table_at(log_energy)
-        return values_of(y, at, self.nodes, spike=self.spike, crowded=self.crowded)
+        if self.lines is None:
+            return values_of(y, at, self.nodes, spike=self.spike, crowded=self.crowded)
+        rest = self.lines.removed(y, at.between)
+        x = values_of(rest, at, self.nodes, spike=self.spike, crowded=self.crowded)
+        return self.lines.placed(x, y, at.between)
 
     def log_det(self, x: Tensor, log_energy: Tensor) -> Tensor:
         at = self._table_at(log_energy)
-        y = self.forward(x, log_energy)
+        y = scores_of(x, at, self.nodes, spike=self.spike, crowded=self.crowded)
         low = _interval((y - at.bottom) / at.step, self.nodes, crowded=self.crowded)
         left, right = (_place(n, self.nodes, crowded=self.crowded) for n in (low, low + 1))
         slope = at.step * (right - left) / (at.value(low + 1) - at.value(low))
         slope = torch.where(y > _TOP, 1 / at.slope, slope)
         outside = torch.ones_like(slope) if self.spike else 1 / at.slope
-        return torch.where(y < at.bottom, outside, slope).log().sum(dim=1)
+        slope = torch.where(y < at.bottom, outside, slope)
+        if self.lines is not None:  # a class of its own, as what is empty
+            slope = torch.where(self.lines.on(x), 1.0, slope)
+        return slope.log().sum(dim=1)
 
     def boundary(self, log_energy: Tensor) -> Tensor:
         """Return the score below which a feature is empty, ``(events, features)``."""
@@ -191,8 +205,12 @@ class Gaussianize(Bijection):
     def _fit_table(self, k: int, group: int, x: Tensor, weight: Tensor) -> None:
         """Tabulate the weighted quantiles of one group's values, ``(events, members)``."""
         each = weight[:, None].expand(x.shape).flatten()
+        value, moved = x.flatten(), None
+        if self.lines is not None:
+            self.lines.fit(k, group, value, each)
+            moved = self.lines.with_lines(k, group)
         bottom, table = quantile_table(
-            x.flatten(), each, self.nodes, spike=self.spike, crowded=self.crowded
+            value, each, self.nodes, spike=self.spike, crowded=self.crowded, moved=moved
         )
         self.bottom[k, group] = bottom
         self.table[k, group] = table
@@ -268,6 +286,10 @@ class _Table:
         """Return x at the last node of each feature."""
         return self._column(-1)
 
+    def between(self, values: Tensor) -> Tensor:
+        """Return a number of each table, ``(knots, groups)``, at the place of each feature."""
+        return _between(values, self.left, self.part, self.groups)
+
     def value(self, node: Tensor) -> Tensor:
         """Return x at a node of each feature."""
         _, groups, nodes = self.table.shape
@@ -276,7 +298,7 @@ class _Table:
         return torch.lerp(taken(self.table, place), above, self.part)
 
     def _column(self, node: int) -> Tensor:
-        return _between(self.table[..., node], self.left, self.part, self.groups)
+        return self.between(self.table[..., node])
 
 
 class Quantiles(Protocol):
@@ -393,6 +415,7 @@ def quantile_table(
     spike: bool,
     room: float = 0.5,
     crowded: bool = False,
+    moved: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[float, Tensor]:
     """Return the score of the first node, and the quantiles at all of them, ``(nodes + 1,)``.
 
@@ -404,6 +427,7 @@ def quantile_table(
         room: how far below the last node the first one stays; what is filled more rarely than that
             is filled as often.
         crowded: where nodes stand, see :func:`node_places`.
+        moved: from where a node stands to its score, if these differ.
 
     Raises:
         RangeError: if the weights do not sum to a positive number.
@@ -420,6 +444,7 @@ def quantile_table(
         bottom = min(max(boundary, -_TOP), _TOP - room)
     step = (_TOP - bottom) / nodes
     score = bottom + step * node_places(nodes, crowded=crowded)
+    score = score if moved is None else moved(score)
     place = torch.searchsorted(share, torch.special.ndtr(score)).clamp(max=len(value) - 1)
     quantile = value[place]
     if spike:

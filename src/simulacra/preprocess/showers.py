@@ -50,9 +50,11 @@ class ShowerScores(nn.Module):
             ``layer``, which says more of how many of them are filled.
         crowded: tables of voxels have 48 intervals, closer together towards the threshold, in
             place of 32 equal ones (:func:`~simulacra.preprocess.gaussian.node_places`).
+        lines: energies in MeV, ascending, that many voxels have exactly, above the threshold; for
+            spectra at the incident energy. Such voxels keep theirs when a layer is scaled.
 
     Raises:
-        RangeError: if the threshold is not positive.
+        RangeError: if the threshold is not positive, or a line is not above it.
     """
 
     layers: Chain | LayerLogarithms
@@ -66,6 +68,7 @@ class ShowerScores(nn.Module):
         layers: Literal["ratios", "logarithms"] = "ratios",
         spectra: Literal["incident", "layer"] = "incident",
         crowded: bool = False,
+        lines: Sequence[float] = (),
     ) -> None:
         super().__init__()
         self.threshold = checked_threshold(threshold)
@@ -83,6 +86,7 @@ class ShowerScores(nn.Module):
             own=spectra == "layer",
             nodes=_CROWDED if crowded else _EVEN,
             crowded=crowded,
+            lines=_over_threshold(lines, self.threshold),
         )
         if layers == "ratios":
             self.layers = Chain(LayerRatios(), Gaussianize(range(len(rings)), spike=False))
@@ -176,7 +180,11 @@ class ShowerScores(nn.Module):
         at = self._looked_up_at(target, log_energy)
         logarithms = self._energies_of(self.voxels.inverse(voxels, at), at)
         energies = torch.where(logarithms >= 0, self.log.inverse(logarithms, log_energy), 0.0)
-        return scaled_to_layers(energies, logarithms, target, self.sizes, self.threshold)
+        parts = self.sizes, self.threshold
+        if self.voxels.lines is None:
+            return scaled_to_layers(energies, logarithms, target, *parts)
+        held = self.voxels.lines.on(logarithms)
+        return _scaled_beside(energies, logarithms, target, held, *parts)
 
     def layer_energies(self, energies: Tensor) -> Tensor:
         """Return the energy of each layer above threshold, ``(events, layers)``, MeV."""
@@ -295,6 +303,45 @@ def scaled_to_layers(
     total = layers.sums(energies)
     scale = torch.where(total > 0, target / total.clamp(min=1e-30), 0.0)
     return torch.where(layers.spread(room) > 0, shared, energies * layers.spread(scale))
+
+
+def _scaled_beside(
+    energies: Tensor,
+    logarithms: Tensor,
+    target: Tensor,
+    held: Tensor,
+    sizes: Sequence[int],
+    threshold: float,
+) -> Tensor:
+    """Give each layer its energy, with voxels of a line as they are wherever others have room.
+
+    Args:
+        energies: see :func:`scaled_to_layers`.
+        logarithms: see there.
+        target: see there.
+        held: voxels that have the energy of a line, ``(events, voxels)``.
+        sizes: see there.
+        threshold: in MeV.
+    """
+    layers = _Layers(sizes, energies.device)
+    taken = layers.sums(torch.where(held, energies, 0.0))
+    others = layers.sums(((energies > 0) & ~held).to(energies.dtype))
+    room = (others > 0) & (target - taken > threshold * others)
+    held = held & layers.spread(room)
+    rest = torch.where(held, 0.0, energies)
+    known = torch.where(held, -torch.inf, logarithms)
+    wanted = target - torch.where(room, taken, 0.0)
+    return torch.where(held, energies, scaled_to_layers(rest, known, wanted, sizes, threshold))
+
+
+def _over_threshold(lines: Sequence[float], threshold: float) -> list[float]:
+    """Return the logarithm of each line over the threshold."""
+    if any(not line > threshold for line in lines):
+        raise RangeError(
+            f"lines: expected energies above the threshold of {threshold:g} MeV, found "
+            f"{[float(line) for line in lines]}; a voxel below it is empty."
+        )
+    return [math.log(line / threshold) for line in lines]
 
 
 class _Layers:

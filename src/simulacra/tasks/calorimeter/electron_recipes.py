@@ -28,6 +28,7 @@ def electrons_copula() -> SurrogateConfig:
             copula="symmetric",
             layers="logarithms",
             nodes="crowded",
+            lines=(0.51099895, 1.0219979),  # one photon of annihilation absorbed whole, or two
             energy_width=96,
             energy_blocks=3,
             shape=IndependentConfig(),
