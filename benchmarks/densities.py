@@ -113,7 +113,15 @@ FAMILIES = {
     ),
     "vector-quantised": Case(
         VectorQuantisedConfig(
-            local=1, whole=0, codes=256, depth=2, commitment=1.0, restart=20, width=32, blocks=1
+            local=1,
+            whole=0,
+            codes=256,
+            depth=2,
+            commitment=1.0,
+            restart=20,
+            settled=1_000_000,
+            width=32,
+            blocks=1,
         )
     ),
     "wasserstein gan": Case(

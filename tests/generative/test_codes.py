@@ -122,6 +122,15 @@ def test_entries_that_nothing_uses_are_placed_on_codes():
     assert torch.equal(again.usage, model.usage)
 
 
+def test_a_settled_codebook_keeps_its_unused_entries():
+    model = _quantised(restart=1, settled=2 * EVENTS)
+    for step in range(4):
+        model.codebook.data[3:] = 1e3
+        model.usage[3:] = 0.0
+        model.loss(_batch(), Draws(1, step * EVENTS, EVENTS))
+        assert bool((model.codebook.detach() > 500).any()) == (step >= 2)
+
+
 def test_validation_leaves_the_codebook_alone():
     model = _quantised(restart=1).eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -31,6 +31,8 @@ class VectorQuantisedConfig(Config):
         commitment: weight of the pull of codes to their entry, relative to that of entries to
             their codes.
         restart: steps after which entries that nothing uses are placed anew.
+        settled: training events after which none is placed anew any more, so that the sequence
+            model learns an alphabet that stays; 0: never.
         width: hidden size of the sequence model, a multiple of ``heads``.
         blocks: its blocks.
         heads: its attention heads.
@@ -43,6 +45,7 @@ class VectorQuantisedConfig(Config):
     depth: int = Field(default=8, ge=1)
     commitment: float = Field(default=0.25, ge=0)
     restart: int = Field(default=50, ge=1)
+    settled: int = Field(default=0, ge=0)
     width: int = Field(default=64, ge=2)
     blocks: int = Field(default=2, ge=1)
     heads: int = Field(default=2, ge=1)
@@ -162,7 +165,8 @@ class VectorQuantised(GenerativeModel):
         """Return the numbers of the nearest entries; in training, look after the codebook."""
         if not self.training:
             return self.nearest(code)
-        if (draws.first // draws.events + 1) % self.config.restart == 0:
+        settled = 0 < self.config.settled <= draws.first
+        if not settled and (draws.first // draws.events + 1) % self.config.restart == 0:
             self._place_anew(code.flatten(0, 1), draws)
         number = self.nearest(code)
         counts = torch.bincount(number.flatten(), minlength=self.config.codes)
