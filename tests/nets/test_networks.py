@@ -24,6 +24,7 @@ def _ring(**settings):
 
 NETWORKS = {
     "residual": lambda: ResidualNetwork(VOXELS, 2, width=16, blocks=2).double(),
+    "residual with waves": lambda: ResidualNetwork(VOXELS, 2, width=16, blocks=2, waves=3).double(),
     "ring": _ring,
     "ring with a preferred angle": lambda: _ring(equivariant=False),
     "ring, odd number of sectors": lambda: RingNetwork(
