@@ -15,8 +15,8 @@ class FourierEmbedding(nn.Module):
 
     .. math:: e(t) = (\sin 2\pi f_k t, \cos 2\pi f_k t)_k
 
-    with frequencies spread geometrically from ``lowest`` to ``highest``, so that both the trend over
-    the whole path and its last percent are visible.
+    with frequencies spread geometrically from ``lowest`` to ``highest``, so that both the trend
+    over the whole path and its last percent are visible.
 
     Args:
         features: size of the embedding, even.
