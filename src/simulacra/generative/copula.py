@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..nets import ConditionalGaussian, RingGaussian
 from ..random import Stream, normal
 from .empty_scores import EmptyScores, pieces
+from .filled_together import correlations_of_filled
 
 __all__ = ["Copula", "empty_layers", "layer_noise", "shower_keys"]
 
@@ -55,7 +56,8 @@ class Copula(nn.Module):
         self, rings: tuple[tuple[int, int], ...], conditions: int, *, by_layer: bool = False
     ) -> None:
         super().__init__()
-        self.law = RingGaussian(rings, conditions, by_layer=by_layer)
+        self.rings = tuple(rings)
+        self.law = RingGaussian(rings, conditions, by_layer=by_layer, standard=True)
         classes = _classes(rings)
         self.empty = EmptyScores(self.law, classes, Stream.EMPTY_VOXELS, _ROUNDS, _SWEEPS)
 
@@ -69,7 +71,11 @@ class Copula(nn.Module):
     ) -> Self:
         """Learn the law from some showers, see the class for shapes."""
         x, boundary, c, weight = (a[:_FIT_FROM] for a in (scores, boundary, c, weight))
-        self.empty.fit(x, boundary, c, weight, keys[:_FIT_FROM])
+        alike = len(set(self.rings)) == 1
+        if alike:
+            start = correlations_of_filled(x >= boundary, boundary, weight, self.rings)
+            self.law.start_from(start)
+        self.empty.fit(x, boundary, c, weight, keys[:_FIT_FROM], known=alike)
         return self
 
     def whiten(
@@ -102,14 +108,14 @@ def shower_keys(energies: Tensor) -> NDArray[np.uint64]:
 
 
 def _classes(rings: Iterable[tuple[int, int]]) -> list[Tensor]:
-    """Return four sets of places, each without two voxels that share a face."""
+    """Return eight sets of places, each without two voxels that share a face, edge or corner."""
     numbers = [
-        2 * (layer % 2) + (sector + radius) % 2
+        4 * (layer % 2) + 2 * (sector % 2) + radius % 2
         for layer, (n_radius, n_alpha) in enumerate(rings)
         for sector in range(n_alpha)
         for radius in range(n_radius)
     ]
-    classes = [torch.tensor([p for p, n in enumerate(numbers) if n == k]) for k in range(4)]
+    classes = [torch.tensor([p for p, n in enumerate(numbers) if n == k]) for k in range(8)]
     return [places for places in classes if len(places)]
 
 

@@ -16,6 +16,7 @@ from ..random import Stream, uniform
 __all__ = ["EmptyScores", "NormalLaw", "pieces"]
 
 _AT_ONCE = 1024
+_SETTLING = 4  # times as many sweeps before a law is learned from what a guess fills in
 
 
 class NormalLaw(Protocol):
@@ -67,23 +68,41 @@ class EmptyScores:
         c: Tensor,
         weight: Tensor,
         keys: NDArray[np.uint64],
+        *,
+        known: bool = False,
     ) -> None:
-        """Learn the law."""
+        """Learn the law.
+
+        Args:
+            scores: see the class.
+            boundary: see there.
+            c: see there.
+            weight: event weights, ``(events,)``.
+            keys: see there.
+            known: whether the law is a good guess already, from which what is empty is filled in
+                first; otherwise all empty scores begin independent.
+        """
         empty = scores < boundary
-        x = self._independent(scores, boundary, keys)
-        for number in range(self.rounds):
+        first = _SETTLING * self.sweeps if known else 0  # random numbers of sweeps are used up
+        x = self._filled(scores, boundary, c, keys, first)
+        for number in range(first, first + self.rounds):
             self.law.fit(x, c, weight)
-            if number + 1 < self.rounds:
+            if number + 1 < first + self.rounds:
                 for piece in pieces(len(x)):
                     given = empty[piece], boundary[piece], c[piece], keys[piece]
                     self._sweep(x[piece], *given, number)
 
     def fill(self, scores: Tensor, boundary: Tensor, c: Tensor, keys: NDArray[np.uint64]) -> Tensor:
         """Return the scores with numbers for what is empty, ``(events, features)``."""
+        return self._filled(scores, boundary, c, keys, self.sweeps)
+
+    def _filled(
+        self, scores: Tensor, boundary: Tensor, c: Tensor, keys: NDArray[np.uint64], sweeps: int
+    ) -> Tensor:
         x = self._independent(scores, boundary, keys)
         for piece in pieces(len(x)):
             given = scores[piece] < boundary[piece], boundary[piece], c[piece], keys[piece]
-            for number in range(self.sweeps):
+            for number in range(sweeps):
                 self._sweep(x[piece], *given, number)
         return x
 

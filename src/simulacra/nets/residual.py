@@ -66,7 +66,8 @@ class ResidualNetwork(nn.Module):
         """Return sines and cosines of every feature, ``(batch, 2 waves features)``."""
         assert self.waves is not None
         waves: Tensor = self.waves(x.flatten())
-        return waves.unflatten(0, x.shape).flatten(1)
+        seen: Tensor = waves.unflatten(0, x.shape).flatten(1)
+        return seen
 
 
 class ResidualBlock(nn.Module):

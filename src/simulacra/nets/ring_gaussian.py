@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Self
 
@@ -31,6 +32,8 @@ class RingGaussian(nn.Module):
         conditions: size of c.
         by_layer: R is lower triangular, so that the first layers of x depend on the first layers
             of z alone (Cholesky); by default it is symmetric, so that x resembles z.
+        standard: every number is known to have mean 0 and width 1 over all events, whatever the
+            few that were seen of it say.
 
     Shapes:
         x, z: ``(batch, voxels)``, dimensionless.
@@ -46,11 +49,17 @@ class RingGaussian(nn.Module):
     roots: Tensor
 
     def __init__(
-        self, rings: Sequence[tuple[int, int]], conditions: int, *, by_layer: bool = False
+        self,
+        rings: Sequence[tuple[int, int]],
+        conditions: int,
+        *,
+        by_layer: bool = False,
+        standard: bool = False,
     ) -> None:
         super().__init__()
         self.layout = Rings(rings)
         self.by_layer = by_layer
+        self.standard = standard
         sectors, functions = self.layout.sectors, self.layout.functions
         whole = functions + self.layout.invariants
         dtype = torch.get_default_dtype()
@@ -72,9 +81,59 @@ class RingGaussian(nn.Module):
         mean = fitted_mean(parts[0], c, weight)
         self.mean.copy_(mean)
         parts[0] = parts[0] - mean_terms(c) @ self.mean
-        for number, part in enumerate(parts):
-            root = root_of(mixed_covariance(part, weight), triangular=self.by_layer)
+        covariances = [mixed_covariance(part, weight) for part in parts]
+        if self.standard:
+            covariances = self._standardised(covariances, c, weight)
+        self._set(covariances)
+        return self
+
+    def _set(self, covariances: Sequence[Tensor]) -> None:
+        for number, matrix in enumerate(covariances):
+            root = root_of(matrix, triangular=self.by_layer)
             (self.first if number == 0 else self.roots[number - 1]).copy_(root)
+
+    def _standardised(self, covariances: list[Tensor], c: Tensor, weight: Tensor) -> list[Tensor]:
+        """Scale covariances and shift and scale the mean to mean 0 and width 1 over all events."""
+        functions = self.layout.functions
+        one = torch.ones(len(self.first), dtype=torch.float64)
+        one[:functions] = self.layout.sectors**-0.5  # of a constant component in each voxel
+        share = (weight / weight.sum()).double()
+        means = (mean_terms(c) @ self.mean).double() * one
+        mean = share @ means
+        wanted = self._variances(covariances) + share @ (means - mean).square()
+        scale = wanted.clamp(min=1e-6).rsqrt()
+        self.mean[0] -= mean / one
+        self.mean *= scale
+        parts = [scale, *[scale[:functions]] * len(self.roots)]
+        return [s[:, None] * matrix * s for s, matrix in zip(parts, covariances, strict=True)]
+
+    def _variances(self, covariances: list[Tensor]) -> Tensor:
+        """Return the variance of each ring's voxels and of each invariant, ``(whole,)``."""
+        functions, sectors = self.layout.functions, self.layout.sectors
+        total = covariances[0].diagonal().clone()
+        for k, matrix in enumerate(covariances[1:], 1):
+            total[:functions] += (1 if 2 * k == sectors else 2) * matrix.diagonal()
+        total[:functions] /= sectors
+        return total
+
+    def start_from(self, correlations: Tensor) -> Self:
+        """Take over correlations by angle, with mean 0 and width 1, for layers without invariants.
+
+        Args:
+            correlations: ``(sectors // 2 + 1, functions, functions)``, by the angle between
+                sectors; what is not positive in them is lifted.
+        """
+        sectors = self.layout.sectors
+        angle = torch.arange(sectors, dtype=torch.float64)
+        all_angles = correlations.double()[torch.minimum(angle, sectors - angle).long()]
+        covariances = [
+            torch.einsum("a,aij->ij", (2 * math.pi * k * angle / sectors).cos(), all_angles)
+            for k in range(len(self.roots) + 1)
+        ]
+        lifted = [_lifted(matrix) for matrix in covariances]
+        scale = self._variances(lifted).rsqrt()
+        self._set([scale[:, None] * matrix * scale for matrix in lifted])
+        self.mean.zero_()
         return self
 
     def colour(self, z: Tensor, c: Tensor) -> Tensor:
@@ -103,18 +162,14 @@ class RingGaussian(nn.Module):
         """
         stiff = self._stiffness()
         pull = [part @ matrix for part, matrix in zip(self._centred(x, c), stiff, strict=True)]
-        width = self._diagonal([matrix.diagonal() for matrix in stiff])[places].rsqrt()
+        width = self._diagonal(stiff)[places].rsqrt()
         return x[:, places] - self._whole(pull)[:, places] * width.square(), width
 
     def _diagonal(self, parts: list[Tensor]) -> Tensor:
         """Return the diagonal of a matrix on voxels, ``(voxels,)``, from its frequencies'."""
-        functions, sectors = self.layout.functions, self.layout.sectors
-        double = [1 if 2 * k == sectors else 2 for k in range(1, len(parts))]
-        total = parts[0][:functions] + sum(
-            (n * part for n, part in zip(double, parts[1:], strict=True)), torch.zeros(functions)
-        )
-        spread = (total / sectors).expand(sectors, 1, functions)
-        return self.layout.join(spread, parts[0][None, functions:])[0]
+        found, functions = self._variances(parts), self.layout.functions
+        spread = found[:functions].expand(self.layout.sectors, 1, functions)
+        return self.layout.join(spread, found[None, functions:])[0]
 
     def _parts(self, x: Tensor) -> list[Tensor]:
         """Return the Fourier components by frequency, sines below cosines: ``(rows, functions)``.
@@ -156,3 +211,13 @@ class RingGaussian(nn.Module):
             inverses = [torch.linalg.inv(root.double()).to(root.dtype) for root in self._roots()]
             self._kept = (now, (inverses, [inverse.T @ inverse for inverse in inverses]))
         return self._kept[1]
+
+
+_LEAST = 0.1  # variance of any pattern: where counts contradict each other
+
+
+def _lifted(matrix: Tensor) -> Tensor:
+    """Return the nearest matrix without small or negative eigenvalues."""
+    values, vectors = torch.linalg.eigh((matrix + matrix.mT) / 2)
+    lifted: Tensor = (vectors * values.clamp(min=_LEAST)) @ vectors.mT
+    return lifted
