@@ -20,6 +20,9 @@ class MapCheck:
     """One observable, before and after a map.
 
     Args:
+        joint: sliced Wasserstein distance (squared) of encoded simulation and simulated truth in
+            the quantiles of all observables together.
+        floor: what two samples of the truth of that size give.
         encoded: probability of a worse agreement of encoded simulation and simulated truth.
         decoded: the same of decoded simulated truth and what was simulated to be measured.
         again: the same of the data and themselves through both maps. The events are the same, so
@@ -29,6 +32,8 @@ class MapCheck:
         decoder: mean distance by which the decoder moves a simulated truth.
     """
 
+    joint: float
+    floor: float
     encoded: float
     decoded: float
     again: float
@@ -41,7 +46,13 @@ class MapCheck:
 
 
 def check_map(
-    simulation: Pairs, *, encoded: Sample, decoded: Sample, data: Sample, again: Sample
+    simulation: Pairs,
+    *,
+    encoded: Sample,
+    decoded: Sample,
+    data: Sample,
+    again: Sample,
+    joint: tuple[float, float],
 ) -> dict[str, MapCheck]:
     """Hold a map against both laws, the data, and simulated pairs, which it has not seen.
 
@@ -51,6 +62,7 @@ def check_map(
         decoded: their truth, decoded; likewise.
         data: measured events.
         again: the same through both maps.
+        joint: distance of encoded events and truth in all observables, and its floor.
 
     Returns:
         A check of each observable that both sides have.
@@ -63,6 +75,7 @@ def check_map(
 
     return {
         name: MapCheck(
+            *joint,
             encoded=agreement_p_value(encoded, truth, name),
             decoded=agreement_p_value(decoded, reco, name),
             again=agreement_p_value(again, data, name),

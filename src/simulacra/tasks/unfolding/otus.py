@@ -20,7 +20,13 @@ from .members import Drawn, joined
 from .method import Progress, Unfolder
 from .problem import Unfolding
 from .result import UnfoldedEvents
-from .sliced_autoencoder import Side, SlicedAutoencoder, SlicedAutoencoderConfig, train_unpaired
+from .sliced_autoencoder import (
+    Side,
+    SlicedAutoencoder,
+    SlicedAutoencoderConfig,
+    distance_and_floor,
+    train_unpaired,
+)
 
 __all__ = ["Otus", "OtusConfig"]
 
@@ -28,7 +34,7 @@ FloatArray = NDArray[np.float64]
 Numbers = NDArray[np.uint64]
 
 _DATA = 2**40  # event numbers of data, far from those of the simulation
-_NETWORK, _ENCODE, _DECODE, _AGAIN, _MISSED, _FAKES, _SPREAD = range(7)
+_NETWORK, _ENCODE, _DECODE, _AGAIN, _MISSED, _FAKES, _SPREAD, _SLICES = range(8)
 
 
 class OtusConfig(Config):
@@ -150,12 +156,16 @@ class _Member:
         again = self.model.measured_of(y, numbers, seed_of(self.seed, _AGAIN))
         encoded = self.model.truth_of(self.x, self.numbers, seed_of(self.seed, _ENCODE))
         decoded = self.model.measured_of(self.z, self.numbers, seed_of(self.seed, _DECODE))
+        joint = distance_and_floor(
+            Side(encoded, weight), Side(self.z, weight), seed=seed_of(self.seed, _SLICES)
+        )
         return check_map(
             self.simulation,
             encoded=Sample(self.truth_map.inverse(encoded), names, weight),
             decoded=Sample(self.reco_map.inverse(decoded), reco_names, weight),
             data=data,
             again=Sample(self.reco_map.inverse(again), reco_names, data.weights),
+            joint=joint,
         )
 
     def _learned(self, truth: Side, measured: Side) -> SlicedAutoencoder:

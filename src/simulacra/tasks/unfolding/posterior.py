@@ -233,4 +233,3 @@ def _both_sides(problem: Unfolding) -> Unfolding:
             f"ones, found {', '.join(simulation.reco_names)} for {', '.join(simulation.names)}."
         )
     return problem
-

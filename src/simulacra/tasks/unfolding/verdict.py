@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .closure import Coverage
+from .map_check import MapCheck
 from .method import Unfolder
 from .problem import Unfolding
 from .refold import found_factors, refolded, refolding_p_value, weights_the_simulation
@@ -24,6 +25,8 @@ _SHIFT = 0.5  # of the error, by which another prior may move a bin
 _OUTSIDE = 0.01  # of the data, that may lie outside of the simulation
 _FEWEST = 10  # simulated events in a bin
 _UNLIKELY = 1e-3
+_FLOORS = 2.0  # between the law of encoded events and the truth's
+_ALIKE = 0.8  # of the smaller mean distance to the larger, above which two maps count as one
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def verdict(
         _statistics(problem, found),
         _refolding(problem, result, found),
         *_hidden(problem, result, found),
+        *_map(result, found),
         _prior(shift),
         _covered(coverage),
     )
@@ -189,6 +193,48 @@ def _hidden(problem: Unfolding, result: Unfolded, found: Spectrum) -> list[Findi
         )
         findings.append(Finding(f"hidden {name}", "bad", sentence))
     return findings
+
+
+def _map(result: Unfolded, found: Spectrum) -> list[Finding]:
+    """Judge a map that was learned without pairs; other methods have none."""
+    given = result.about.get("map", {}).get(found.observable)
+    if given is None:
+        return []
+    check = MapCheck(**given)
+    laws, far = min(check.encoded, check.decoded), check.joint / check.floor
+    head = f"(p = {laws:.2g}; all observables together {far:.1f} floors apart)"
+    learned = Finding("map", "good", f"the map gives simulation its own laws {head}.")
+    if laws < _UNLIKELY or far > _FLOORS:
+        learned = Finding(
+            "map",
+            "bad",
+            f"the map does not give the simulation its own laws {head}; more steps are needed.",
+        )
+    back = Finding("decoder", "good", f"both maps give the data back (p = {check.again:.2g}).")
+    if check.again < _UNLIKELY:
+        back = Finding(
+            "decoder",
+            "bad",
+            f"both maps one after the other do not give the data back (p = {check.again:.2g}); "
+            "more steps, or a larger `reconstruction`, are needed.",
+        )
+    return [learned, back, _pairs(check)]
+
+
+def _pairs(check: MapCheck) -> Finding:
+    head = (
+        f"in simulated pairs the detector moves it by {check.detector:.3g} on average, the map "
+        f"that was learned without pairs by {check.decoder:.3g}"
+    )
+    low, high = sorted((check.detector, check.decoder))
+    if low >= _ALIKE * high:
+        return Finding("pairs", "good", f"{head}.")
+    return Finding(
+        "pairs",
+        "weak",
+        f"{head}: it is another map with the same laws, so single events are not unfolded, and "
+        "the spectrum leans on its prior.",
+    )
 
 
 def _prior(shift: FloatArray | None) -> Finding:
