@@ -98,8 +98,8 @@ class SlicedAutoencoder(nn.Module):
 
     the last over observables that both sides have; squares are means over observables. J. Howard,
     S. Mandt, D. Whiteson, Y. Yang, "Learning to simulate high energy particle collisions from
-    unlabeled data", 2021, arXiv:2101.08944; the anchor here is a distance, theirs a direction of
-    momenta. Both maps start as the identity in what both sides have and as 0 in the rest.
+    unlabeled data", 2021, arXiv:2101.08944; the anchor here is our own. Both maps start as the
+    identity in what both sides have and as 0 in the rest.
 
     Args:
         truths: number of true observables.
