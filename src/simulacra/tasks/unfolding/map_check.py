@@ -75,7 +75,8 @@ def check_map(
 
     return {
         name: MapCheck(
-            *joint,
+            joint=joint[0],
+            floor=joint[1],
             encoded=agreement_p_value(encoded, truth, name),
             decoded=agreement_p_value(decoded, reco, name),
             again=agreement_p_value(again, data, name),

@@ -110,13 +110,14 @@ class Otus(Unfolder):
         _refuse_negative(problem.simulation)
         drawn: list[list[Drawn]] = []
         checks: dict[str, MapCheck] = {}
-        for number in range(config.members if errors else 1):
+        members = config.members if errors else 1
+        for number in range(members):
             replica = problem.resampled(seed, number) if errors else problem
             member = _Member(config, replica, seed_of(seed, number))
             drawn.append([member.drawn()])
             checks = checks or member.checked()
             if progress:
-                progress(number + 1, config.members)
+                progress(number + 1, members)
         about = {
             "settings": config.to_dict(),
             "seed": seed,
