@@ -203,6 +203,7 @@ def test_a_smearing_detector_is_named_as_one_that_is_not_found(tmp_path):
     assert "leans on its prior" in findings["pairs"].sentence
     # its own decoder gives the data back, the simulated detector does not
     assert findings["refolding"].level == "bad"
+    assert "nearer to the data" in findings["refolding"].sentence
 
 
 def test_maps_that_have_not_learned_are_named():

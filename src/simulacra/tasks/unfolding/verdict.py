@@ -87,7 +87,7 @@ def verdict(
         _refolding(problem, result, found),
         *_hidden(problem, result, found),
         *_map(result, found),
-        _prior(shift),
+        _prior(result, shift),
         _covered(coverage),
     )
     return Verdict(found.observable, findings)
@@ -172,8 +172,8 @@ def _refolding(problem: Unfolding, result: Unfolded, found: Spectrum) -> Finding
     return Finding(
         "refolding",
         "bad",
-        f"passed through the detector again, it does not give the data (p = {p:.2g}); more "
-        "iterations, or a better fit, are needed.",
+        f"passed through the detector again, it does not give the data (p = {p:.2g}); "
+        f"{_remedy(result)}, or fit better.",
     )
 
 
@@ -237,7 +237,7 @@ def _pairs(check: MapCheck) -> Finding:
     )
 
 
-def _prior(shift: FloatArray | None) -> Finding:
+def _prior(result: Unfolded, shift: FloatArray | None) -> Finding:
     if shift is None:
         return Finding("prior", "weak", "nobody looked whether it depends on the prior.")
     most = float(np.abs(shift).max())
@@ -249,8 +249,15 @@ def _prior(shift: FloatArray | None) -> Finding:
         "prior",
         "bad",
         f"it remembers its prior: one half way to the result moves a bin by {most:.2f} of its "
-        "error; iterate more, or add that to the error.",
+        f"error; {_remedy(result)}, or add that to the error.",
     )
+
+
+def _remedy(result: Unfolded) -> str:
+    """Say what makes a result owe less to its prior; a map without pairs has one pass."""
+    if "map" in result.about:
+        return "take a simulation nearer to the data, or a method that uses its pairs"
+    return "iterate more"
 
 
 def _covered(coverage: Coverage | None) -> Finding:
