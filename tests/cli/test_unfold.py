@@ -66,6 +66,19 @@ def test_experiments_say_whether_errors_cover(files, tmp_path):
     assert "of 4 pseudo-experiments" in findings["coverage"]
 
 
+def test_a_map_without_pairs_says_what_it_does_not_know(files, tmp_path):
+    command = ["unfold", *(str(files / name) for name in ("simulation.hdf5", "data.hdf5"))]
+    command += ["--method", "otus", "--out", str(tmp_path / "out"), "--json"]
+    for setting in ("members=2", "maps.steps=5", "maps.batch=200", "maps.slices=4"):
+        command += ["--set", setting]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    findings = {f["name"]: f["sentence"] for f in found["spectra"][0]["findings"]}
+    assert "another map with the same laws" in findings["pairs"]
+    assert found["about"]["map"]["x"]["detector"] > found["about"]["map"]["x"]["decoder"]
+
+
 def test_bins_can_be_given(files, tmp_path):
     out = str(tmp_path / "out")
     found = json.loads(_run(files, "data.hdf5", "--edges", "x=-1,0,1", "--out", out, "--json"))

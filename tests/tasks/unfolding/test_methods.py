@@ -17,6 +17,8 @@ from simulacra.tasks.unfolding import (
     GaussianToy,
     OmniFold,
     OmniFoldConfig,
+    Otus,
+    OtusConfig,
     Posterior,
     PosteriorConfig,
     Unfolding,
@@ -24,11 +26,13 @@ from simulacra.tasks.unfolding import (
 )
 from simulacra.tasks.unfolding.recipes import METHODS as RECIPES
 from simulacra.tasks.unfolding.recipes import method_config, unfolder
+from simulacra.tasks.unfolding.sliced_autoencoder import SlicedAutoencoderConfig
 from simulacra.train import TrainingConfig
 
 EDGES = np.linspace(-1.5, 2.1, 7)
 TOY = GaussianToy()
 QUICK = TrainingConfig(epochs=2, batch_size=250, warmup_steps=5, average=0.9, threads=1)
+MAPS = SlicedAutoencoderConfig(width=16, blocks=1, steps=5, batch=200, slices=5)
 SMALL = RatioConfig(width=16, hidden=1, epochs=4, batch=200)
 
 METHODS = {
@@ -39,8 +43,10 @@ METHODS = {
     "posterior": lambda: Posterior(
         PosteriorConfig(training=QUICK, width=16, blocks=1, members=4, iterations=2)
     ),
+    "otus": lambda: Otus(OtusConfig(maps=MAPS, members=4)),
     "network": lambda: OmniFold(OmniFoldConfig(ratio=SMALL, replicas=3, iterations=2)),
 }
+DRAWING = ("posterior", "otus")
 ACCURATE = ("bayes", "polynomial")
 
 
@@ -104,7 +110,7 @@ def test_the_prior_is_iteration_zero(name, problem):
     sample = problem.simulation.true_sample()
     counted = np.histogram(sample.values[:, 0], EDGES)[0]
     # generated events have another total than the data where members were resampled
-    shares = prior.counts / result.weights(0).sum() if name == "posterior" else prior.counts / 1000
+    shares = prior.counts / (result.weights(0).sum() if name in DRAWING else 1000)
     np.testing.assert_allclose(shares, counted / 3000, rtol=1e-9)
 
 

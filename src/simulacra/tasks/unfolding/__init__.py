@@ -8,6 +8,7 @@ events that look alike in the unfolded observables are measured alike.
 from .bayes import Bayes, BayesConfig
 from .method import Unfolder
 from .omnifold import OmniFold, OmniFoldConfig
+from .otus import Otus, OtusConfig
 from .posterior import Posterior, PosteriorConfig
 from .problem import Unfolding
 from .result import Unfolded, UnfoldedEvents, UnfoldedSpectra, load_unfolded
@@ -20,6 +21,8 @@ __all__ = [
     "GaussianToy",
     "OmniFold",
     "OmniFoldConfig",
+    "Otus",
+    "OtusConfig",
     "Posterior",
     "PosteriorConfig",
     "Spectrum",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,8 +13,6 @@ from pydantic import Discriminator, Field, Tag
 
 from ...classify.polynomial import PolynomialConfig
 from ...config import Config
-from ...data.pairs import Sample
-from ...data.weights import effective_events
 from ...errors import ShapeError
 from ...generative import GenerativeModel, VectorKit, build_family, draw, initialised
 from ...generative.autoregressive_flow import AutoregressiveFlowConfig
@@ -28,6 +24,7 @@ from ...random import Stream, uniform
 from ...train import TrainingConfig, TrainingSet, train
 from .estimator import RatioSettings, miss_odds, ratio_between, seed_of, signal
 from .marginals import Marginals
+from .members import Drawn, joined
 from .method import Progress, Unfolder
 from .problem import Unfolding
 from .result import UnfoldedEvents
@@ -81,14 +78,6 @@ class PosteriorConfig(Config):
     members: int = Field(default=8, ge=1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Round:
-    """What one iteration of one member drew."""
-
-    truth: FloatArray
-    weight: FloatArray
-
-
 class Posterior(Unfolder):
     r"""Learn p(truth | measured) from simulated pairs and draw from it at every measured event.
 
@@ -129,7 +118,12 @@ class Posterior(Unfolder):
             members.append(_Member(config, replica, seed_of(seed, member)).rounds())
             if progress:
                 progress(member + 1, config.members)
-        return _joined(config, problem, members, seed)
+        return joined(
+            members,
+            problem,
+            method=f"{config.method} by {config.family.family}",
+            about={"settings": config.to_dict(), "seed": seed},
+        )
 
 
 class _Member:
@@ -148,9 +142,9 @@ class _Member:
         self.x = self.truth_map.forward(simulation.truth[both], self._u(numbers, 0))
         self.condition = self.reco_map.forward(simulation.reco[both], self._u(numbers, 1))
 
-    def rounds(self) -> list[_Round]:
+    def rounds(self) -> list[Drawn]:
         """Return what each iteration drew."""
-        found: list[_Round] = []
+        found: list[Drawn] = []
         simulation, factor = self.problem.simulation, np.ones(len(self.problem.simulation))
         for n in range(self.config.iterations):
             weight = self.weight * factor
@@ -195,7 +189,7 @@ class _Member:
             seed = seed_of(self.seed, _NETWORK, iteration)
             train(self.model, data, self.config.training, seed=seed, folder=Path(folder))
 
-    def _draw(self, iteration: int, prior: FloatArray) -> _Round:
+    def _draw(self, iteration: int, prior: FloatArray) -> Drawn:
         """Draw the truth of every measured event of a weight."""
         problem = Unfolding(
             self.problem.simulation.weighted(prior),
@@ -220,7 +214,7 @@ class _Member:
         odds = miss_odds(
             problem, truth, config=estimator, seed=seed_of(self.seed, _MISSED, iteration)
         )
-        return _Round(truth, data.weights * (1 + odds))
+        return Drawn(truth, data.weights * (1 + odds))
 
     def _u(self, numbers: NDArray[np.uint64], which: int) -> FloatArray:
         features = max(
@@ -239,33 +233,3 @@ def _both_sides(problem: Unfolding) -> Unfolding:
             f"ones, found {', '.join(simulation.reco_names)} for {', '.join(simulation.names)}."
         )
     return problem
-
-
-def _joined(
-    config: PosteriorConfig, problem: Unfolding, members: Sequence[Sequence[_Round]], seed: int
-) -> UnfoldedEvents:
-    """Put the simulation's truth, as iteration 0, and all that was drawn side by side."""
-    prior: Sample = problem.simulation.true_sample()
-    blocks = [_Round(prior.values, prior.weights)]
-    blocks += [found for rounds in members for found in rounds]
-    starts = np.cumsum([0, *(len(block.weight) for block in blocks)])
-    history = np.zeros((config.iterations + 1, starts[-1]))
-    replicas = np.zeros((len(members), starts[-1]), np.float32)
-    final = []
-    for k, block in enumerate(blocks[1:]):
-        member, n = divmod(k, config.iterations)
-        place = slice(starts[k + 1], starts[k + 2])
-        history[n + 1, place] = block.weight / len(members)
-        if n + 1 == config.iterations:
-            replicas[member, place] = block.weight
-            final.append(block.weight.sum())
-    history[0, : starts[1]] = prior.weights * (np.mean(final) / prior.weights.sum())
-    return UnfoldedEvents(
-        method=f"{config.method} by {config.family.family}",
-        names=problem.simulation.names,
-        data_events=effective_events(problem.data.weights),
-        about={"settings": config.to_dict(), "seed": seed},
-        events=np.concatenate([block.truth for block in blocks]),
-        history=history,
-        replicas=replicas,
-    )

@@ -13,6 +13,7 @@ from ...generative.bridge import BridgeConfig
 from .bayes import Bayes, BayesConfig
 from .method import Unfolder
 from .omnifold import OmniFold, OmniFoldConfig
+from .otus import Otus, OtusConfig
 from .posterior import Posterior, PosteriorConfig
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "method_config",
     "omnifold",
     "omnifold_polynomial",
+    "otus",
     "unfolder",
 ]
 
@@ -71,6 +73,11 @@ def bridge_deterministic() -> PosteriorConfig:
     return PosteriorConfig(family=BridgeConfig(noise=0.0, sees_start=False))
 
 
+def otus() -> OtusConfig:
+    """Send the data through a map between two laws, learned without pairs."""
+    return OtusConfig()
+
+
 METHODS: dict[str, Callable[[], Any]] = {
     "bayes": bayes,
     "omnifold": omnifold,
@@ -80,12 +87,14 @@ METHODS: dict[str, Callable[[], Any]] = {
     "diffusion": diffusion,
     "bridge": bridge,
     "bridge-deterministic": bridge_deterministic,
+    "otus": otus,
 }
 """Recipes by name."""
 
 _UNFOLDERS: dict[str, Callable[[Any], Unfolder]] = {
     "bayes": Bayes,
     "omnifold": OmniFold,
+    "otus": Otus,
     "posterior": Posterior,
 }
 

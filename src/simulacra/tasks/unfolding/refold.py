@@ -14,6 +14,7 @@ from .result import Unfolded, UnfoldedEvents
 from .spectrum import Spectrum, histogram, quantile_edges
 
 __all__ = [
+    "agreement_p_value",
     "found_factors",
     "refolded",
     "refolding_p_value",
@@ -91,21 +92,33 @@ def refolded(problem: Unfolding, result: Unfolded, found: Spectrum) -> Sample:
 def refolding_p_value(problem: Unfolding, simulated: Sample, observable: str) -> float:
     """Return the probability of a worse agreement of data and refolded truth in an observable.
 
-    Chi-square in ten bins of equal refolded weight with the statistics of both; the truth was
-    adjusted to the data, so the value of an unfolded observable is on the large side.
+    See :func:`agreement_p_value`; the truth was adjusted to the data, so the value of an unfolded
+    observable is on the large side.
 
     Args:
         problem: simulation and data.
         simulated: what :func:`refolded` returned.
         observable: one after the detector; it need not be one that was unfolded.
     """
-    edges = quantile_edges(simulated.column(observable), simulated.weights, 10)
+    return agreement_p_value(problem.data, simulated, observable)
+
+
+def agreement_p_value(data: Sample, expected: Sample, observable: str) -> float:
+    """Return the probability of a worse agreement of two independent samples of one law.
+
+    Chi-square of the shapes in ten bins of equal expected weight with the statistics of both.
+
+    Args:
+        data: one sample.
+        expected: the other; it chooses the bins.
+        observable: one that both have.
+    """
+    edges = quantile_edges(expected.column(observable), expected.weights, 10)
     edges[0], edges[-1] = -np.inf, np.inf
-    a, b = problem.data.column(observable), simulated.column(observable)
-    data, expected = problem.data.weights, simulated.weights
-    expected = expected * (data.sum() / expected.sum())
-    difference = histogram(a, data, edges) - histogram(b, expected, edges)
-    variance = histogram(a, data**2, edges) + histogram(b, expected**2, edges)
+    a, b = data.column(observable), expected.column(observable)
+    weight = expected.weights * (data.weights.sum() / expected.weights.sum())
+    difference = histogram(a, data.weights, edges) - histogram(b, weight, edges)
+    variance = histogram(a, data.weights**2, edges) + histogram(b, weight**2, edges)
     squares = difference**2 / np.where(variance > 0, variance, np.inf)
     return float(chi2.sf(squares.sum(), max(len(edges) - 2, 1)))
 

@@ -99,6 +99,20 @@ class GaussianToy(Config):
             variance.append(variance[-1] * (1 - gain) + gain**2 * seen)
         return np.array(mean), np.sqrt(variance)
 
+    def transported(self) -> tuple[float, float]:
+        r"""Return mean and width of the data sent through the map of least transport.
+
+        The map that carries simulated measurements to simulated truth in the order of their
+        quantiles is linear with slope :math:`a = \sqrt{v_0 / (v_0 + \sigma^2)}`:
+
+        .. math:: m_0 + a\,(m - m_0), \qquad a^2 (v + \sigma^2)
+
+        For efficiency 1, no fakes and no hidden shift.
+        """
+        slope = self.width / float(np.hypot(self.width, self.noise))
+        mean = self.mean + slope * (self.data_mean - self.mean)
+        return mean, slope * float(np.hypot(self.data_width, self.noise))
+
     def truth_in(self, edges: FloatArray, events: float) -> FloatArray:
         """Return the expected numbers of true events behind the data in bins, ``(bins,)``."""
         from scipy.stats import norm

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .closure import Coverage
+from .map_check import MapCheck
 from .method import Unfolder
 from .problem import Unfolding
 from .refold import found_factors, refolded, refolding_p_value, weights_the_simulation
@@ -24,6 +25,8 @@ _SHIFT = 0.5  # of the error, by which another prior may move a bin
 _OUTSIDE = 0.01  # of the data, that may lie outside of the simulation
 _FEWEST = 10  # simulated events in a bin
 _UNLIKELY = 1e-3
+_FLOORS = 2.0  # between the law of encoded events and the truth's
+_ALIKE = 0.8  # of the smaller mean distance to the larger, above which two maps count as one
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def verdict(
         _statistics(problem, found),
         _refolding(problem, result, found),
         *_hidden(problem, result, found),
-        _prior(shift),
+        *_map(result, found),
+        _prior(result, shift),
         _covered(coverage),
     )
     return Verdict(found.observable, findings)
@@ -168,8 +172,8 @@ def _refolding(problem: Unfolding, result: Unfolded, found: Spectrum) -> Finding
     return Finding(
         "refolding",
         "bad",
-        f"passed through the detector again, it does not give the data (p = {p:.2g}); more "
-        "iterations, or a better fit, are needed.",
+        f"passed through the detector again, it does not give the data (p = {p:.2g}); "
+        f"{_remedy(result)}, or fit better.",
     )
 
 
@@ -191,7 +195,49 @@ def _hidden(problem: Unfolding, result: Unfolded, found: Spectrum) -> list[Findi
     return findings
 
 
-def _prior(shift: FloatArray | None) -> Finding:
+def _map(result: Unfolded, found: Spectrum) -> list[Finding]:
+    """Judge a map that was learned without pairs; other methods have none."""
+    given = result.about.get("map", {}).get(found.observable)
+    if given is None:
+        return []
+    check = MapCheck(**given)
+    laws, far = min(check.encoded, check.decoded), check.joint / check.floor
+    head = f"(p = {laws:.2g}; all observables together {far:.1f} floors apart)"
+    learned = Finding("map", "good", f"the map gives simulation its own laws {head}.")
+    if laws < _UNLIKELY or far > _FLOORS:
+        learned = Finding(
+            "map",
+            "bad",
+            f"the map does not give the simulation its own laws {head}; more steps are needed.",
+        )
+    back = Finding("decoder", "good", f"both maps give the data back (p = {check.again:.2g}).")
+    if check.again < _UNLIKELY:
+        back = Finding(
+            "decoder",
+            "bad",
+            f"both maps one after the other do not give the data back (p = {check.again:.2g}); "
+            "more steps, or a larger `reconstruction`, are needed.",
+        )
+    return [learned, back, _pairs(check)]
+
+
+def _pairs(check: MapCheck) -> Finding:
+    head = (
+        f"in simulated pairs the detector moves it by {check.detector:.3g} on average, the map "
+        f"that was learned without pairs by {check.decoder:.3g}"
+    )
+    low, high = sorted((check.detector, check.decoder))
+    if low >= _ALIKE * high:
+        return Finding("pairs", "good", f"{head}.")
+    return Finding(
+        "pairs",
+        "weak",
+        f"{head}: it is another map with the same laws, so single events are not unfolded, and "
+        "the spectrum leans on its prior.",
+    )
+
+
+def _prior(result: Unfolded, shift: FloatArray | None) -> Finding:
     if shift is None:
         return Finding("prior", "weak", "nobody looked whether it depends on the prior.")
     most = float(np.abs(shift).max())
@@ -203,8 +249,15 @@ def _prior(shift: FloatArray | None) -> Finding:
         "prior",
         "bad",
         f"it remembers its prior: one half way to the result moves a bin by {most:.2f} of its "
-        "error; iterate more, or add that to the error.",
+        f"error; {_remedy(result)}, or add that to the error.",
     )
+
+
+def _remedy(result: Unfolded) -> str:
+    """Say what makes a result owe less to its prior; a map without pairs has one pass."""
+    if "map" in result.about:
+        return "take a simulation nearer to the data, or a method that uses its pairs"
+    return "iterate more"
 
 
 def _covered(coverage: Coverage | None) -> Finding:
