@@ -47,13 +47,15 @@ def read_pairs(path: Path | str) -> Pairs:
             f"{path}: expected columns {_TRUTH}... and {_RECO}... for the two sides of the "
             f"detector, found {', '.join(columns) or 'none'}."
         )
+    flags = {name: columns[name].astype(bool) for name in _FLAGS if name in columns}
     return Pairs(
         _stacked(path, truth),
         _stacked(path, reco),
         tuple(truth),
         tuple(reco),
         weight=columns.get("weight"),
-        **{name: columns[name].astype(bool) for name in _FLAGS if name in columns},
+        pass_truth=flags.get("pass_truth"),
+        pass_reco=flags.get("pass_reco"),
     )
 
 
@@ -95,9 +97,7 @@ def read_columns(path: Path | str, starts: tuple[str, ...] = ("",)) -> dict[str,
     path = Path(path)
     with guarded(path) as file:
         refuse_unsafe(file, path)
-        return {
-            name: _numbers(path, name, file[name]) for name in file if name.startswith(starts)
-        }
+        return {name: _numbers(path, name, file[name]) for name in file if name.startswith(starts)}
 
 
 def write_columns(

@@ -39,8 +39,8 @@ RatioSettings = Annotated[
 class Ratio(Protocol):
     """A fitted ratio of two densities."""
 
-    def log_ratio(self, x: Rows) -> FloatArray:
-        """Return ln(p target / p source), shape ``(events,)``."""
+    def log_ratio(self, x: Any) -> FloatArray:
+        """Return ln(p target / p source) of events like those it was fitted to, ``(events,)``."""
         ...
 
 

@@ -137,8 +137,10 @@ def _clouds(events: Events, places: int) -> tuple[Clouds | None, Clouds | None]:
         return None, None
     missing = [name for name in ("truth", "reco") if name not in events.tables]
     if missing:
-        raise FileFormatError(f"jets: expected the particles in tables truth and reco, found no "
-                              f"{' and '.join(missing)}.")
+        raise FileFormatError(
+            f"jets: expected the particles in tables truth and reco, found no "
+            f"{' and '.join(missing)}."
+        )
     said = events.provenance.get("simulation", {}).get("jets", {})
     definition = JetDefinition.from_dict(said)
     truth, reco = (jet_cloud(events[name], definition, places) for name in ("truth", "reco"))

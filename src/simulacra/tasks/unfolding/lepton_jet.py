@@ -151,9 +151,7 @@ def sigma_kinematics(lepton: Momenta, hadrons: Array) -> tuple[FloatArray, Float
         hadrons: Sigma in MeV, shape ``(events,)``.
     """
     forward = energy(lepton) - lepton["pz"]
-    return hadrons / (hadrons + forward), transverse_momentum(lepton) ** 2 * (
-        1 + hadrons / forward
-    )
+    return hadrons / (hadrons + forward), transverse_momentum(lepton) ** 2 * (1 + hadrons / forward)
 
 
 class _Side(NamedTuple):
@@ -217,8 +215,7 @@ def _cloud(leptons: Ragged, inside: Ragged, places: int) -> Clouds:
     phi[leptons.event] = azimuth(leptons.columns)
     event = np.concatenate([leptons.event, inside.event])
     both = {
-        name: np.concatenate([leptons[name], inside[name]])
-        for name in ("px", "py", "pz", "charge")
+        name: np.concatenate([leptons[name], inside[name]]) for name in ("px", "py", "pz", "charge")
     }
     is_lepton = np.arange(len(event)) < len(leptons.event)
     pt = transverse_momentum(both)
