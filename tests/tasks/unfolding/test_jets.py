@@ -90,14 +90,17 @@ def test_particles_of_the_hardest_jet_by_falling_momentum():
     cloud = pairs.truth_particles
     np.testing.assert_array_equal(cloud.mask, [[1, 1, 1], [0, 0, 0], [1, 0, 0]])
     axis = {name: column[0] for name, column in jets.columns.items()}
-    share, d_eta, d_phi, charge, light, ln_pt = cloud.points[0].T
-    np.testing.assert_allclose(np.exp(share), [90e3, 60e3, 30e3] / axis["pt"], rtol=1e-5)
+    ln_share, share, d_eta, d_phi, distance, spread, charge, light, ln_pt = cloud.points[0].T
+    np.testing.assert_allclose(np.exp(ln_share), share, rtol=1e-5)
+    np.testing.assert_allclose(distance, np.hypot(d_eta, d_phi), rtol=1e-5)
+    np.testing.assert_allclose(spread, share * distance, rtol=1e-5)
+    np.testing.assert_allclose(share, [90e3, 60e3, 30e3] / axis["pt"], rtol=1e-5)
     np.testing.assert_allclose(d_eta, [0, 0, 0.1] - axis["eta"], atol=1e-5)
     assert d_phi[0] - d_phi[1] == pytest.approx(2 * np.pi - 6.2, abs=1e-5)  # across the seam
     np.testing.assert_array_equal(charge, [1, -1, 0])
     np.testing.assert_array_equal(light, [0, 0, 1])
     np.testing.assert_allclose(ln_pt, np.log(axis["pt"] / GeV), rtol=1e-5)
-    np.testing.assert_allclose(cloud.points[2, 0, :3], 0, atol=1e-5)  # it is the jet
+    np.testing.assert_allclose(cloud.points[2, 0, 2:6], 0, atol=1e-5)  # it is the jet
     assert jet_pairs(EVENTS).reco_particles is None
 
 

@@ -109,7 +109,7 @@ def test_the_scattered_lepton_is_no_part_of_the_jet():
     assert list(pairs.in_truth) == list(pairs.in_reco) == [True, False, False, False]
     np.testing.assert_allclose(pairs.truth[0], [2e4, 1.0, 0.0, 0.0], atol=1e-3)
     cloud = pairs.truth_particles
-    expected = [[np.log(20), -0.5, -np.pi, -1, 1], [np.log(20), 1.0, 0, 1, 0]]
+    expected = [[np.log(20), -0.5, -np.pi, -20, 0, -1, 1], [np.log(20), 1.0, 0, 20, 0, 1, 0]]
     np.testing.assert_allclose(cloud.points[0, :2], expected, atol=1e-5)
     np.testing.assert_array_equal(cloud.mask.sum(axis=1), [2, 1, 1, 1])
 
@@ -147,7 +147,7 @@ def test_files_of_a_lepton_beam_are_lepton_and_jet(files):
     assert pairs.names == LEPTON_JET_OBSERVABLES
     assert pairs.truth_particles is None
     sample = open_measured(files / "data.parquet", particles=4)
-    assert sample.particles.points.shape == (len(sample), 4, 5)
+    assert sample.particles.points.shape == (len(sample), 4, 7)
 
 
 def test_particles_from_the_command_line(files, tmp_path):
@@ -155,7 +155,7 @@ def test_particles_from_the_command_line(files, tmp_path):
     settings = ("replicas=2", "iterations=1", "ratio.epochs=2", "ratio.width=8", "ratio.networks=1")
     stored = json.loads(_run(files, tmp_path, options, settings))
     assert [one["observable"] for one in stored["spectra"]] == ["delta_phi"]
-    assert stored["about"]["particles"] == [4, 5]
+    assert stored["about"]["particles"] == [4, 7]
     assert (tmp_path / "out" / "spectra.png").exists()
 
 

@@ -17,7 +17,17 @@ __all__ = ["PARTICLE_FEATURES", "hardest", "hardest_with_particles", "jet_cloud"
 
 Array = NDArray[Any]
 
-PARTICLE_FEATURES = ("ln_share", "delta_eta", "delta_phi", "charge", "light", "ln_jet_pt")
+PARTICLE_FEATURES = (
+    "ln_share",
+    "share",
+    "delta_eta",
+    "delta_phi",
+    "distance",
+    "spread",
+    "charge",
+    "light",
+    "ln_jet_pt",
+)
 """Of a particle in a jet, see :func:`jet_cloud`."""
 
 _LIGHT = (11, 22)  # what an electromagnetic calorimeter stops
@@ -75,9 +85,10 @@ def hardest_with_particles(
 def jet_cloud(particles: Ragged, definition: JetDefinition, places: int) -> Clouds:
     r"""Return the particles of the hardest jet of each event, by falling transverse momentum.
 
-    Features of each: :math:`\ln p_T / p_T^\text{jet}`, distance to the jet's axis in
-    pseudorapidity and in azimuth (rad), charge in units of e, 1 for an electron or photon and 0
-    for others, and :math:`\ln p_T^\text{jet}` in GeV, from which a network knows the scale.
+    Features of each: :math:`z = p_T / p_T^\text{jet}` and its logarithm; distance to the jet's axis
+    in pseudorapidity, in azimuth (rad) and in both, :math:`\Delta R`; :math:`z \Delta R`, whose sum
+    is the jet's width, which a network of few training steps does not find by itself; charge in
+    units of e; 1 for an electron or photon and 0 for others; :math:`\ln p_T^\text{jet}` in GeV.
 
     Args:
         particles: all of each event, with ``pdg``, ``charge`` in e/3 and momenta in MeV.
@@ -92,10 +103,17 @@ def jet_cloud(particles: Ragged, definition: JetDefinition, places: int) -> Clou
     jet, _ = hardest(jets, 0.0)
     event, pt = inside.event, transverse_momentum(inside.columns)
     jet_pt = jet["pt"][event]
+    share = pt / jet_pt
+    eta = pseudorapidity(inside.columns) - jet["eta"][event]
+    phi = azimuth_difference(azimuth(inside.columns), jet["phi"][event])
+    distance = np.hypot(eta, phi)
     columns = {
-        "ln_share": np.log(pt / jet_pt),
-        "delta_eta": pseudorapidity(inside.columns) - jet["eta"][event],
-        "delta_phi": azimuth_difference(azimuth(inside.columns), jet["phi"][event]),
+        "ln_share": np.log(share),
+        "share": share,
+        "delta_eta": eta,
+        "delta_phi": phi,
+        "distance": distance,
+        "spread": share * distance,
         "charge": inside["charge"] / 3.0,
         "light": np.isin(np.abs(inside["pdg"]), _LIGHT).astype(np.float64),
         "ln_jet_pt": np.log(jet_pt / GeV),

@@ -46,7 +46,7 @@ Momenta = Mapping[str, Array]
 LEPTON_JET_OBSERVABLES = ("jet_pt", "jet_eta", "qt_over_q", "delta_phi")
 """Transverse momentum (MeV) and pseudorapidity of the jet, q_T / Q, and delta phi (rad)."""
 
-LEPTON_JET_FEATURES = ("ln_pt", "eta", "phi", "charge", "lepton")
+LEPTON_JET_FEATURES = ("ln_pt", "eta", "phi", "along", "across", "charge", "lepton")
 """Of a particle, see :func:`lepton_jet_pairs`."""
 
 _ELECTRON = 11
@@ -85,7 +85,8 @@ def lepton_jet_pairs(
 
     With ``particles``, both sides carry the lepton, then the jet's particles by falling
     transverse momentum, each as :math:`\ln p_T` in GeV, pseudorapidity, azimuth from the direction
-    opposite to the lepton (rad), charge in e, and 1 for the lepton.
+    opposite to the lepton (rad), transverse momentum along that direction and across it in GeV,
+    charge in e, and 1 for the lepton.
 
     Args:
         events: with the tables ``truth`` and ``reco``, as from ``simulacra simulate dis
@@ -219,10 +220,13 @@ def _cloud(leptons: Ragged, inside: Ragged, places: int) -> Clouds:
     }
     is_lepton = np.arange(len(event)) < len(leptons.event)
     pt = transverse_momentum(both)
+    turned = azimuth_difference(azimuth(both), phi[event] + np.pi)
     columns = {
         "ln_pt": np.log(pt / GeV),
         "eta": pseudorapidity(both),
-        "phi": azimuth_difference(azimuth(both), phi[event] + np.pi),
+        "phi": turned,
+        "along": pt / GeV * np.cos(turned),
+        "across": pt / GeV * np.sin(turned),
         "charge": both["charge"] / 3.0,
         "lepton": is_lepton.astype(np.float64),
     }
