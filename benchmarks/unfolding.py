@@ -66,7 +66,8 @@ def show(found: list[Any]) -> None:
         closes = sum(row["closes"] for row in one["rows"])
         helps = sum(row["helps"] for row in one["rows"])
         print(
-            f"{one['method']}: within two floors {closes} of 6; nearer than raw and prior {helps}"
+            f"{one['method']}: within two floors {closes} of {len(names)}; "
+            f"nearer than raw and prior {helps}"
         )
 
 
@@ -78,13 +79,16 @@ def main() -> None:
     parser.add_argument("--stress", type=Path)
     parser.add_argument("--events", type=int, default=20_000, help="of the simulation")
     parser.add_argument("--data", type=int, default=20_000, help="of the pseudo-data")
+    parser.add_argument("--particles", type=int, default=0, help="read these of the hardest jet")
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_intermixed_args()
-    pairs = open_pairs(options.simulation)
+    pairs = open_pairs(options.simulation, particles=options.particles)
     simulation, rest = pairs.select(slice(0, options.events)), slice(options.events, None)
-    other = open_pairs(options.stress) if options.stress else pairs.select(rest)
+    other = pairs.select(rest)
+    if options.stress:
+        other = open_pairs(options.stress, particles=options.particles)
     other = other.select(slice(0, options.data))
     problem = Unfolding(simulation, other.reco_sample())
     truth = other.true_sample()

@@ -60,12 +60,13 @@ def test_missing_numbers_are_refused(path):
 
 def test_other_files_are_refused(tmp_path):
     with pytest.raises(FileFormatError, match="a name that ends with"):
+        write_pairs(tmp_path / "pairs.root", PAIRS)
+    with pytest.raises(FileFormatError, match="no such file"):
         read_pairs(tmp_path / "pairs.root")
-    (tmp_path / "bad.parquet").write_bytes(b"nothing")
-    (tmp_path / "bad.hdf5").write_bytes(b"nothing")
-    for name in ("bad.parquet", "bad.hdf5"):
-        with pytest.raises(FileFormatError, match="cannot be read"):
-            read_pairs(tmp_path / name)
+    for content in (b"nothing", b"PAR1nothing", b"rootnothing"):
+        (tmp_path / "bad").write_bytes(content)
+        with pytest.raises(FileFormatError, match="bad: "):
+            read_pairs(tmp_path / "bad")
 
 
 def test_columns_of_different_lengths_are_refused(tmp_path):
@@ -81,3 +82,42 @@ def test_columns_of_different_lengths_are_refused(tmp_path):
         file["truth_x"], file["reco_x"] = np.ones((3, 2)), np.ones(3)
     with pytest.raises(FileFormatError, match="one number per event in `truth_x`"):
         read_pairs(tmp_path / "c.hdf5")
+
+
+def _tree(path, columns, **further):
+    uproot = pytest.importorskip("uproot")
+    awkward = pytest.importorskip("awkward")
+    lists = {name: awkward.Array(value) for name, value in further.items()}
+    kinds = {name: column.dtype for name, column in columns.items()}
+    with uproot.recreate(path) as file:
+        tree = file.mktree("events", {**kinds, **dict.fromkeys(lists, "var * float64")})
+        for half in (slice(0, 2), slice(2, None)):  # baskets of different lengths
+            parts = {name: value[half] for name, value in {**columns, **lists}.items()}
+            tree.extend(parts)
+    return path
+
+
+def test_trees_of_root_are_read(tmp_path):
+    columns = {f"truth_{name}": PAIRS.truth[:, k] for k, name in enumerate(PAIRS.names)}
+    columns |= {f"reco_{name}": PAIRS.reco[:, k] for k, name in enumerate(PAIRS.names)}
+    columns |= {
+        "weight": PAIRS.weights.astype(np.float32),
+        "pass_truth": PAIRS.in_truth,
+        "pass_reco": PAIRS.in_reco.astype(np.int32),
+    }
+    path = _tree(tmp_path / "pairs.root", columns, jet_pt=[[1.0], [], [2.0, 3.0]])
+    found = read_pairs(path)
+    assert found.names == PAIRS.names
+    np.testing.assert_array_equal(found.truth, PAIRS.truth)
+    np.testing.assert_array_equal(found.reco, PAIRS.reco)
+    np.testing.assert_array_equal(found.weights, PAIRS.weights)
+    np.testing.assert_array_equal(found.in_truth, PAIRS.in_truth)
+    np.testing.assert_array_equal(found.in_reco, PAIRS.in_reco)
+    sample = read_sample(path)
+    np.testing.assert_array_equal(sample.column("mass"), PAIRS.reco[:2, 0])
+
+
+def test_a_branch_of_lists_is_no_observable(tmp_path):
+    path = _tree(tmp_path / "pairs.root", {"truth_x": np.ones(3)}, reco_x=[[1.0], [], [2.0]])
+    with pytest.raises(FileFormatError, match="one number per event in `reco_x`"):
+        read_pairs(path)

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..config import Config
+from ..data.clouds import Clouds
 from ..errors import ArtifactError, RangeError, ShapeError
 from ..nets.mlp import MLP
 from ..nets.point_set import PointSet
@@ -65,36 +66,6 @@ class RatioConfig(Config):
             device=self.device,
             **{name: getattr(self, name) for name in shared},
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Clouds:
-    """Events that are sets of points, padded to the same number of places.
-
-    Args:
-        points: any units, shape ``(events, points, features)``.
-        mask: which places hold a point, bool, shape ``(events, points)``.
-
-    Raises:
-        ShapeError: if the shapes do not fit each other.
-    """
-
-    points: Array
-    mask: NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        if self.points.ndim != 3 or self.mask.shape != self.points.shape[:2]:
-            raise ShapeError(
-                "clouds: expected points (events, points, features) and a mask (events, points), "
-                f"got {self.points.shape} and {self.mask.shape}."
-            )
-
-    def __len__(self) -> int:
-        return len(self.points)
-
-    def __getitem__(self, which: slice | Array) -> Clouds:
-        """Return some events."""
-        return Clouds(self.points[which], self.mask[which])
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -46,6 +46,15 @@ def unfold(
         list[str] | None,
         typer.Option("--edges", metavar="NAME=A,B,...", help="Edges of an observable's bins."),
     ] = None,
+    particles: Annotated[
+        int,
+        typer.Option(
+            "--particles",
+            min=0,
+            metavar="N",
+            help="Of collisions: unfold by the N hardest particles of the jet (omnifold).",
+        ),
+    ] = 0,
     experiments: Annotated[
         int, typer.Option("--experiments", min=0, help="Pseudo-experiments that test the errors.")
     ] = 0,
@@ -61,6 +70,7 @@ def unfold(
 ) -> None:
     """Find the spectra before the detector, and say when not to believe them."""
     from ..config import apply_settings
+    from ..errors import ConfigError
     from ..tasks.unfolding import Unfolding
     from ..tasks.unfolding.jets import open_measured, open_pairs
     from ..tasks.unfolding.recipes import method_config, unfolder
@@ -69,11 +79,22 @@ def unfold(
 
     require_writable(out)
     config = apply_settings(method_config(method), settings or [])
+    if particles and not unfolder(config).reads_particles:
+        raise ConfigError(
+            f"--particles: {method} unfolds observables and cannot read particles; expected "
+            "--method omnifold with networks and without observables of its own."
+        )
     truth = open_pairs(data).true_sample() if test else None
-    taken = None if background is None else open_measured(background)
-    problem = Unfolding(open_pairs(simulation), open_measured(data), taken)
+    taken = None if background is None else open_measured(background, particles=particles)
+    problem = Unfolding(
+        open_pairs(simulation, particles=particles),
+        open_measured(data, particles=particles),
+        taken,
+    )
     bins = default_edges(problem, _edges(edges or []))
-    if observable:
+    if observable and particles:
+        bins = {name: _known(bins, name) for name in observable}
+    elif observable:
         config = config.updated(observables=tuple(observable))
     if "edges" in type(config).model_fields:
         wanted = observable or list(bins)
@@ -116,6 +137,14 @@ def _edges(given: list[str]) -> dict[str, list[float]]:
         if not equals:
             raise ConfigError(f"--edges: expected NAME=A,B,... with numbers, found {one!r}.")
     return found
+
+
+def _known(bins: dict[str, Any], name: str) -> Any:
+    from ..errors import UnknownNameError
+
+    if name not in bins:
+        raise UnknownNameError("observable", name, bins)
+    return bins[name]
 
 
 def _table(report: Report) -> Table:

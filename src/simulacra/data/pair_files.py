@@ -1,8 +1,8 @@
-"""Files of pairs and of measured events: plain columns in Parquet or HDF5.
+"""Files of pairs and of measured events: plain columns in Parquet, HDF5 or a ROOT tree.
 
 A file of pairs has the columns ``truth_<observable>`` and ``reco_<observable>``, and if wanted
 ``weight``, ``pass_truth`` and ``pass_reco``. A file of measured events has ``reco_<observable>``,
-and if wanted ``weight``.
+and if wanted ``weight``. Whatever else is in a file is left aside; of ROOT, the first tree is read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import DependencyError, FileFormatError
 from ..execute import atomic_path
+from .formats.opening import guarded, refuse_unsafe
 from .pairs import Pairs, Sample
 
 __all__ = ["read_columns", "read_pairs", "read_sample", "write_columns", "write_pairs"]
@@ -26,6 +27,7 @@ Array = NDArray[Any]
 
 _TRUTH, _RECO = "truth_", "reco_"
 _FLAGS = ("pass_truth", "pass_reco")
+_READ = (_TRUTH, _RECO, *_FLAGS, "weight")
 _HDF5 = (".h5", ".hdf5")
 _PARQUET = (".parquet", ".pq")
 
@@ -38,20 +40,22 @@ def read_pairs(path: Path | str) -> Pairs:
         ShapeError: if columns differ in length.
         RangeError: if numbers that count are missing, or weights make no sense.
     """
-    columns = read_columns(path)
+    columns = read_columns(path, _READ)
     truth, reco = (_begins(columns, start) for start in (_TRUTH, _RECO))
     if not truth or not reco:
         raise FileFormatError(
             f"{path}: expected columns {_TRUTH}... and {_RECO}... for the two sides of the "
             f"detector, found {', '.join(columns) or 'none'}."
         )
+    flags = {name: columns[name].astype(bool) for name in _FLAGS if name in columns}
     return Pairs(
         _stacked(path, truth),
         _stacked(path, reco),
         tuple(truth),
         tuple(reco),
         weight=columns.get("weight"),
-        **{name: columns[name].astype(bool) for name in _FLAGS if name in columns},
+        pass_truth=flags.get("pass_truth"),
+        pass_reco=flags.get("pass_reco"),
     )
 
 
@@ -65,7 +69,7 @@ def read_sample(path: Path | str) -> Sample:
         ShapeError: if columns differ in length.
         RangeError: if a number is missing, or weights make no sense.
     """
-    columns = read_columns(path)
+    columns = read_columns(path, (_RECO, "pass_reco", "weight"))
     reco = _begins(columns, _RECO)
     if not reco:
         raise FileFormatError(
@@ -78,21 +82,22 @@ def read_sample(path: Path | str) -> Sample:
     return Sample(values[seen], tuple(reco), weight[seen])
 
 
-def read_columns(path: Path | str) -> dict[str, Array]:
-    """Read all columns of a Parquet or an HDF5 file, one number per event each.
+def read_columns(path: Path | str, starts: tuple[str, ...] = ("",)) -> dict[str, Array]:
+    """Read columns of one number per event from a Parquet, HDF5 or ROOT file.
+
+    Args:
+        path: the file; its first bytes say which kind it is.
+        starts: only columns whose names begin so.
 
     Raises:
-        FileFormatError: if the file is neither, is damaged, or has anything else in it.
-        DependencyError: if pyarrow is needed and not installed.
+        FileFormatError: if the file is none of these, is damaged, or such a column has anything
+            else in it.
+        DependencyError: if pyarrow or uproot is needed and not installed.
     """
     path = Path(path)
-    if path.suffix in _HDF5:
-        return _read_hdf5(path)
-    if path.suffix in _PARQUET:
-        return _read_parquet(path)
-    raise FileFormatError(
-        f"{path}: expected a name that ends with {', '.join((*_PARQUET, *_HDF5))}."
-    )
+    with guarded(path) as file:
+        refuse_unsafe(file, path)
+        return {name: _numbers(path, name, file[name]) for name in file if name.startswith(starts)}
 
 
 def write_columns(
@@ -155,35 +160,14 @@ def _stacked(path: Path | str, columns: Mapping[str, Array]) -> NDArray[np.float
     return np.stack([column.astype(np.float64) for column in columns.values()], axis=1)
 
 
-def _read_hdf5(path: Path) -> dict[str, Array]:
-    try:
-        with h5py.File(path, "r") as file:
-            columns = {name: np.asarray(file[name]) for name in file}
-    except (OSError, TypeError) as error:
-        raise FileFormatError(f"{path}: cannot be read as HDF5 of columns ({error}).") from error
-    return _checked(path, columns)
-
-
-def _read_parquet(path: Path) -> dict[str, Array]:
-    arrow = _arrow()
-    try:
-        table = arrow.parquet.ParquetFile(path).read()
-    except (arrow.ArrowException, OSError) as error:
-        raise FileFormatError(f"{path}: cannot be read as Parquet ({error}).") from error
-    return _checked(
-        path,
-        {name: table.column(name).to_numpy() for name in table.column_names},
-    )
-
-
-def _checked(path: Path, columns: dict[str, Array]) -> dict[str, Array]:
-    for name, column in columns.items():
-        if column.ndim != 1 or column.dtype.kind not in "fiub":
-            raise FileFormatError(
-                f"{path}: expected one number per event in `{name}`, found {column.dtype} of "
-                f"shape {column.shape}."
-            )
-    return columns
+def _numbers(path: Path, name: str, column: Any) -> Array:
+    shape, dtype = getattr(column, "shape", None), getattr(column, "dtype", None)
+    if shape is None or dtype is None or len(shape) != 1 or dtype.kind not in "fiub":
+        raise FileFormatError(
+            f"{path}: expected one number per event in `{name}`, found "
+            + ("a group." if dtype is None else f"{dtype} of shape {shape}.")
+        )
+    return np.asarray(column[:])
 
 
 def _arrow() -> Any:

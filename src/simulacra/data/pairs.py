@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RangeError, ShapeError, UnknownNameError
+from .clouds import Clouds, join_clouds
 from .weights import checked_weights, positive_total
 
 __all__ = ["Pairs", "Sample"]
@@ -27,21 +28,24 @@ class Sample:
         names: of the observables.
         weight: event weights, dimensionless, shape ``(events,)``; may be negative, such as those
             of a background that is taken away. Default 1.
+        particles: each event as a set of points too, for methods that read them; default none.
 
     Raises:
-        ShapeError: if weights or names do not belong to the values.
+        ShapeError: if weights, names or particles do not belong to the values.
         RangeError: if a value or a weight is no number, or the weights sum to nothing positive.
     """
 
     values: FloatArray
     names: tuple[str, ...]
     weight: FloatArray | None = None
+    particles: Clouds | None = None
 
     def __post_init__(self) -> None:
         values = _table("values", self.values, self.names)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "weight", _weights(self.weight, len(values), "sample"))
         _refuse_nan("values", values, self.names, np.ones(len(values), bool))
+        _of_events("particles", self.particles, len(values))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -57,7 +61,12 @@ class Sample:
 
     def select(self, which: slice | Array) -> Sample:
         """Return the events picked by a slice, a mask or indices."""
-        return replace(self, values=self.values[which], weight=self.weights[which])
+        return replace(
+            self,
+            values=self.values[which],
+            weight=self.weights[which],
+            particles=_picked(self.particles, which),
+        )
 
     def weighted(self, weight: FloatArray) -> Sample:
         """Return the same events with other weights."""
@@ -85,9 +94,12 @@ class Pairs:
         weight: event weights, dimensionless, shape ``(events,)``; may be negative. Default 1.
         pass_truth: which events are in the selection of true events, ``(events,)``; default all.
         pass_reco: which events are in the selection after the detector; default all.
+        truth_particles: true events as sets of points too, for methods that read them.
+        reco_particles: the same after the detector; on both sides or on none.
 
     Raises:
-        ShapeError: if the arrays are not of the same events, or names not of their columns.
+        ShapeError: if the arrays are not of the same events, or names not of their columns, or
+            only one side has particles.
         RangeError: if a value that counts is no number, no event passes both selections, or the
             weights sum to nothing positive.
     """
@@ -99,6 +111,8 @@ class Pairs:
     weight: FloatArray | None = None
     pass_truth: NDArray[np.bool_] | None = None
     pass_reco: NDArray[np.bool_] | None = None
+    truth_particles: Clouds | None = None
+    reco_particles: Clouds | None = None
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -116,6 +130,13 @@ class Pairs:
             set_(self, side, _flags(side, getattr(self, side), events))
         _refuse_nan("truth", self.truth, self.names, self.in_truth)
         _refuse_nan("reco", self.reco, self.reco_names, self.in_reco)
+        for side in ("truth_particles", "reco_particles"):
+            _of_events(side, getattr(self, side), events)
+        if (self.truth_particles is None) != (self.reco_particles is None):
+            raise ShapeError(
+                "pairs: expected particles on both sides of the detector or on none, found them on "
+                f"the {'reco' if self.truth_particles is None else 'truth'} side only."
+            )
         if not self.matched.any():
             raise RangeError(
                 "pairs: no event passes both selections, so nothing is known of the detector; "
@@ -154,6 +175,8 @@ class Pairs:
             weight=self.weights[which],
             pass_truth=self.in_truth[which],
             pass_reco=self.in_reco[which],
+            truth_particles=_picked(self.truth_particles, which),
+            reco_particles=_picked(self.reco_particles, which),
         )
 
     def weighted(self, weight: FloatArray) -> Pairs:
@@ -181,17 +204,32 @@ class Pairs:
             weight=np.concatenate([part.weights for part in parts]),
             pass_truth=np.concatenate([part.in_truth for part in parts]),
             pass_reco=np.concatenate([part.in_reco for part in parts]),
+            truth_particles=join_clouds([part.truth_particles for part in parts]),
+            reco_particles=join_clouds([part.reco_particles for part in parts]),
         )
 
     def true_sample(self) -> Sample:
         """Return the true side of the events that pass its selection."""
         inside = self.in_truth
-        return Sample(self.truth[inside], self.names, self.weights[inside])
+        particles = _picked(self.truth_particles, inside)
+        return Sample(self.truth[inside], self.names, self.weights[inside], particles)
 
     def reco_sample(self) -> Sample:
         """Return what the detector saw, fakes among it."""
         inside = self.in_reco
-        return Sample(self.reco[inside], self.reco_names, self.weights[inside])
+        particles = _picked(self.reco_particles, inside)
+        return Sample(self.reco[inside], self.reco_names, self.weights[inside], particles)
+
+
+def _picked(particles: Clouds | None, which: slice | Array) -> Clouds | None:
+    return None if particles is None else particles[which]
+
+
+def _of_events(what: str, particles: Clouds | None, events: int) -> None:
+    if particles is not None and len(particles) != events:
+        raise ShapeError(
+            f"{what}: expected a set of points for each of {events} events, found {len(particles)}."
+        )
 
 
 def _weights(weight: Array | None, events: int, name: str) -> FloatArray:

@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 
 from simulacra.data.events import Events, Ragged
+from simulacra.data.kinematics import from_cylinder
+from simulacra.data.pair_files import write_pairs
 from simulacra.errors import FileFormatError
 from simulacra.simulate import PROCESSES, EventSimulation
 from simulacra.simulate.event_run import simulate_events_to_file
+from simulacra.simulate.jets import JetDefinition, find_jets
 from simulacra.tasks.unfolding import Bayes, BayesConfig, Unfolding
 from simulacra.tasks.unfolding.closure import closure
 from simulacra.tasks.unfolding.jets import JET_OBSERVABLES, jet_pairs, open_pairs
 from simulacra.tasks.unfolding.report import default_edges
+from simulacra.units import GeV
 
 NAMES = ("pt", "eta", "phi", "mass", "constituents", "mass_groomed", "z_groomed", "tau_1", "tau_2")
 
@@ -66,6 +70,44 @@ def test_observables_are_those_of_the_hardest_jet():
 def test_events_without_jets_on_both_sides_are_refused():
     with pytest.raises(FileFormatError, match="respond=true"):
         jet_pairs(Events(np.arange(1), {"jets_truth": _jets([_jet()])}))
+
+
+def test_particles_of_the_hardest_jet_by_falling_momentum():
+    pytest.importorskip("fastjet")
+    pt = np.array([30.0, 90.0, 60.0, 20.0, 150.0]) * GeV
+    eta = np.array([0.1, 0.0, 0.0, 3.0, -1.0])
+    phi = np.array([3.1, -3.1, 3.1, 0.0, 1.0])
+    momenta = from_cylinder(pt, eta, phi, np.zeros(5))
+    kinds = {"pdg": np.array([22, 211, -211, 211, 130]), "charge": np.array([0, 3, -3, 3, 0])}
+    particles = Ragged(np.array([0, 4, 4, 5]), {**kinds, **momenta})  # the second event is empty
+    jets = find_jets(particles, JetDefinition())
+    tables = {
+        f"{kind}{side}": t
+        for side in ("truth", "reco")
+        for kind, t in (("", particles), ("jets_", jets))
+    }
+    pairs = jet_pairs(Events(np.arange(3), tables), particles=3)
+    cloud = pairs.truth_particles
+    np.testing.assert_array_equal(cloud.mask, [[1, 1, 1], [0, 0, 0], [1, 0, 0]])
+    axis = {name: column[0] for name, column in jets.columns.items()}
+    ln_share, share, d_eta, d_phi, distance, spread, charge, light, ln_pt = cloud.points[0].T
+    np.testing.assert_allclose(np.exp(ln_share), share, rtol=1e-5)
+    np.testing.assert_allclose(distance, np.hypot(d_eta, d_phi), rtol=1e-5)
+    np.testing.assert_allclose(spread, share * distance, rtol=1e-5)
+    np.testing.assert_allclose(share, [90e3, 60e3, 30e3] / axis["pt"], rtol=1e-5)
+    np.testing.assert_allclose(d_eta, [0, 0, 0.1] - axis["eta"], atol=1e-5)
+    assert d_phi[0] - d_phi[1] == pytest.approx(2 * np.pi - 6.2, abs=1e-5)  # across the seam
+    np.testing.assert_array_equal(charge, [1, -1, 0])
+    np.testing.assert_array_equal(light, [0, 0, 1])
+    np.testing.assert_allclose(ln_pt, np.log(axis["pt"] / GeV), rtol=1e-5)
+    np.testing.assert_allclose(cloud.points[2, 0, 2:6], 0, atol=1e-5)  # it is the jet
+    assert jet_pairs(EVENTS).reco_particles is None
+
+
+def test_columns_have_no_particles(tmp_path):
+    file = write_pairs(tmp_path / "pairs.hdf5", jet_pairs(EVENTS))
+    with pytest.raises(FileFormatError, match="leave out --particles"):
+        open_pairs(file, particles=3)
 
 
 @pytest.mark.slow

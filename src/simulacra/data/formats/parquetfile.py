@@ -172,7 +172,8 @@ def _numbers(arrow: Any, kind: Any) -> tuple[np.dtype[Any], int | None] | None:
         width, kind = kind.list_size or None, kind.value_type
     elif arrow.types.is_list(kind) or arrow.types.is_large_list(kind):
         width, kind = None, kind.value_type
-    if not (arrow.types.is_integer(kind) or arrow.types.is_floating(kind)):
+    of_numbers = (arrow.types.is_integer, arrow.types.is_floating, arrow.types.is_boolean)
+    if not any(is_kind(kind) for is_kind in of_numbers):
         return None
     return np.dtype(kind.to_pandas_dtype()), width
 

@@ -14,7 +14,7 @@ from ...config import Config
 from ...data.pairs import Pairs
 from ...data.weights import effective_events
 from ...errors import UnknownNameError
-from .method import Progress, Unfolder, has_settled
+from .method import Progress, Unfolder, has_settled, refuse_particles
 from .problem import Unfolding
 from .result import UnfoldedSpectra
 from .spectrum import checked_edges, quantile_edges
@@ -78,6 +78,8 @@ class Bayes(Unfolder):
         progress: Progress | None = None,
     ) -> UnfoldedSpectra:
         config = self.config
+        if not config.observables:
+            refuse_particles(problem, config.method)
         names = config.observables or tuple(
             name for name in problem.simulation.names if name in problem.simulation.reco_names
         )

@@ -250,7 +250,7 @@ def pseudo_experiment(
     weight *= effective_events(problem.data.weights) / weight[seen].sum()
     there = behind.weighted(weight).true_sample()
     times = rng.poisson(weight[seen]).astype(np.float64)
-    data = Sample(behind.reco[seen], behind.reco_names, times)
+    data = behind.weighted(np.ones(len(behind))).reco_sample().weighted(times)
     return Unfolding(kept, data), _in_bins(there, found.observable, found.edges)
 
 

@@ -10,14 +10,18 @@ from pydantic import Discriminator, Tag
 
 from ...classify.polynomial import PolynomialConfig, fit_polynomial
 from ...classify.ratio import RatioConfig, fit_ratio
+from ...data.clouds import Clouds
 from ...data.pairs import Sample
-from ...errors import RangeError
+from ...errors import RangeError, ShapeError
 from ...random import Stream, generator
 from .problem import Unfolding
 
-__all__ = ["Ratio", "RatioSettings", "miss_odds", "ratio_between", "seed_of", "signal"]
+__all__ = ["Ratio", "RatioSettings", "Rows", "miss_odds", "ratio_between", "seed_of", "signal"]
 
 FloatArray = NDArray[np.float64]
+
+Rows = FloatArray | Clouds
+"""Events as observables, shape ``(events, observables)``, or as sets of particles."""
 
 
 def _kind(given: Any) -> str:
@@ -35,14 +39,14 @@ RatioSettings = Annotated[
 class Ratio(Protocol):
     """A fitted ratio of two densities."""
 
-    def log_ratio(self, x: FloatArray) -> FloatArray:
-        """Return ln(p target / p source), shape ``(events,)``."""
+    def log_ratio(self, x: Any) -> FloatArray:
+        """Return ln(p target / p source) of events like those it was fitted to, ``(events,)``."""
         ...
 
 
 def ratio_between(
-    source: FloatArray,
-    target: FloatArray,
+    source: Rows,
+    target: Rows,
     source_weight: FloatArray,
     target_weight: FloatArray,
     *,
@@ -54,8 +58,8 @@ def ratio_between(
     Events of weight 0 are left out: a bootstrap replica has a third of them.
 
     Args:
-        source: shape ``(events, observables)``.
-        target: shape ``(events, observables)``.
+        source: shape ``(events, observables)``, or sets of particles.
+        target: the same of the other sample.
         source_weight: shape ``(events,)``; may be negative.
         target_weight: shape ``(events,)``; may be negative.
         config: settings of the estimator.
@@ -63,12 +67,18 @@ def ratio_between(
 
     Raises:
         RangeError: if there are too few events, or a total weight is not positive.
+        ShapeError: if a polynomial was asked for of sets.
     """
     a, b = source_weight != 0, target_weight != 0
-    samples = source[a], target[b], source_weight[a], target_weight[b]
-    if isinstance(config, PolynomialConfig):
-        return fit_polynomial(*samples, config)
-    return fit_ratio(*samples, config=config, seed=seed)
+    weights = source_weight[a], target_weight[b]
+    if isinstance(config, RatioConfig):
+        return fit_ratio(source[a], target[b], *weights, config=config, seed=seed)
+    if isinstance(source, Clouds) or isinstance(target, Clouds):
+        raise ShapeError(
+            "unfolding: a polynomial is one of observables and cannot read particles; take "
+            "networks (the method omnifold), or leave the particles aside with problem.of(names)."
+        )
+    return fit_polynomial(source[a], target[b], *weights, config)
 
 
 def seed_of(seed: int, *numbers: int) -> int:

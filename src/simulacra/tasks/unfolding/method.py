@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.weights import effective_events
+from ...errors import ShapeError
 from .problem import Unfolding
 from .result import Unfolded
 
-__all__ = ["Progress", "Unfolder", "has_settled"]
+__all__ = ["Progress", "Unfolder", "has_settled", "refuse_particles"]
 
 FloatArray = NDArray[np.float64]
 
@@ -27,6 +28,11 @@ class Unfolder(ABC):
     seed give the same result.
     """
 
+    @property
+    def reads_particles(self) -> bool:
+        """True if events may be sets of particles; else a problem with particles is refused."""
+        return False
+
     @abstractmethod
     def fit(
         self,
@@ -39,7 +45,8 @@ class Unfolder(ABC):
         """Unfold a measurement.
 
         Args:
-            problem: simulation and data.
+            problem: simulation and data. Its particles, if there are any, are for methods that read
+                them; others refuse the problem.
             seed: identity of the result: of bootstrap replicas, trainings and draws.
             errors: unfold bootstrap replicas too; without, the result has no errors.
             progress: called after every step.
@@ -47,7 +54,21 @@ class Unfolder(ABC):
         Raises:
             RangeError: if there are too few events for what was asked.
             UnknownNameError: if an observable was asked for that the problem does not have.
+            ShapeError: if the problem carries particles, and the method cannot read them.
         """
+
+
+def refuse_particles(problem: Unfolding, method: str) -> None:
+    """Refuse a problem with particles, for methods of observables.
+
+    Raises:
+        ShapeError: naming the method that can read them, and how to leave them aside.
+    """
+    if problem.particles is not None:
+        raise ShapeError(
+            f"{method}: unfolds observables and cannot read the particles of this problem; take "
+            "OmniFold with networks, or leave the particles aside with problem.of(names)."
+        )
 
 
 def has_settled(before: FloatArray, after: FloatArray, data: FloatArray, tolerance: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from pydantic import Field
 from ...classify.ratio import RatioConfig
 from ...config import Config
 from ...data.weights import effective_events
-from .estimator import RatioSettings, ratio_between, seed_of
+from .estimator import RatioSettings, Rows, ratio_between, seed_of
 from .method import Progress, Unfolder, has_settled
 from .problem import Unfolding
 from .result import UnfoldedEvents
@@ -28,8 +28,9 @@ class OmniFoldConfig(Config):
 
     Args:
         method: its name.
-        observables: which ones, on both sides of the detector; all of each side if there are
-            none. One is UniFold, several are MultiFold.
+        observables: which ones, on both sides of the detector; one is UniFold, several are
+            MultiFold. If there are none, the particles of the problem where it has them, which
+            is OmniFold, else all observables of each side.
         ratio: the estimator of ratios; its ``networks`` are the ensemble of every step.
         iterations: the most there are.
         tolerance: part of the data's fluctuation below which an iteration is the last, see
@@ -59,7 +60,8 @@ class OmniFold(Unfolder):
     detector, and what weights of measured events mean for true ones. A. Andreassen, P. Komiske,
     E. Metodiev, B. Nachman, J. Thaler, "OmniFold: a method to simultaneously unfold all
     observables", 2019, arXiv:1911.09107, equations 5 and 6. In expectation an iteration is one of
-    :class:`~simulacra.tasks.unfolding.bayes.Bayes` with bins of no width.
+    :class:`~simulacra.tasks.unfolding.bayes.Bayes` with bins of no width. Both ratios are of
+    observables, or of sets of particles; spectra are of any true observable either way.
 
     Fakes have no truth: they take part in the first step, and share one weight, the mean of what
     it gives them. The weight of a missed event is that of measured events with its true
@@ -72,6 +74,10 @@ class OmniFold(Unfolder):
     def __init__(self, config: OmniFoldConfig | None = None) -> None:
         self.config = config or OmniFoldConfig()
 
+    @property
+    def reads_particles(self) -> bool:
+        return isinstance(self.config.ratio, RatioConfig) and not self.config.observables
+
     def fit(
         self,
         problem: Unfolding,
@@ -83,6 +89,9 @@ class OmniFold(Unfolder):
         config = self.config
         if config.observables:
             problem = problem.of(config.observables)
+        about: dict[str, Any] = {"settings": config.to_dict(), "seed": seed}
+        if problem.particles is not None:
+            about["particles"] = list(problem.particles)
         history = self._iterate(problem, seed, config.iterations, config.tolerance)
         number = config.replicas if errors else 0
         replicas = np.zeros((number, history.shape[1]), np.float32)
@@ -99,7 +108,7 @@ class OmniFold(Unfolder):
             method=config.method,
             names=simulation.names,
             data_events=effective_events(problem.data.weights),
-            about={"settings": config.to_dict(), "seed": seed},
+            about=about,
             events=simulation.truth[simulation.in_truth],
             history=history,
             replicas=replicas,
@@ -112,9 +121,10 @@ class OmniFold(Unfolder):
         estimator, simulation, data = self.config.ratio, problem.simulation, problem.data
         there, seen = simulation.in_truth, simulation.in_reco
         both, fake = there[seen], ~there[seen]  # among the measured events
-        measured, start = simulation.reco[seen], simulation.weights[seen]
-        truth, prior = simulation.truth[there], simulation.weights[there]
-        matched = simulation.truth[simulation.matched]
+        inputs = _inputs(problem)
+        measured, start = inputs.reco[seen], simulation.weights[seen]
+        truth, prior = inputs.truth[there], simulation.weights[there]
+        matched = inputs.truth[simulation.matched]
         total = data.weights.sum()
 
         push = np.ones(len(simulation))
@@ -123,7 +133,7 @@ class OmniFold(Unfolder):
             pushed = start * push[seen]
             found = ratio_between(
                 measured,
-                data.values,
+                inputs.data,
                 pushed,
                 data.weights,
                 config=estimator,
@@ -148,3 +158,23 @@ class OmniFold(Unfolder):
             if has_settled(history[-2], history[-1], data.weights, tolerance):
                 break
         return np.stack(history)
+
+
+class _Inputs(NamedTuple):
+    """What the classifiers read of all simulated events and of the data."""
+
+    truth: Rows
+    reco: Rows
+    data: Rows
+
+
+def _inputs(problem: Unfolding) -> _Inputs:
+    simulation, data = problem.simulation, problem.data
+    truth, reco, measured = (
+        simulation.truth_particles,
+        simulation.reco_particles,
+        data.particles,
+    )
+    if truth is None or reco is None or measured is None:
+        return _Inputs(simulation.truth, simulation.reco, data.values)
+    return _Inputs(truth, reco, measured)

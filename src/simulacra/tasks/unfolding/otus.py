@@ -17,7 +17,7 @@ from .estimator import RatioSettings, miss_odds, seed_of, signal
 from .map_check import MapCheck, check_map
 from .marginals import Marginals
 from .members import Drawn, joined
-from .method import Progress, Unfolder
+from .method import Progress, Unfolder, refuse_particles
 from .problem import Unfolding
 from .result import UnfoldedEvents
 from .sliced_autoencoder import (
@@ -107,6 +107,7 @@ class Otus(Unfolder):
         """
         config = self.config
         problem = problem.of(config.observables) if config.observables else problem
+        refuse_particles(problem, config.method)
         _refuse_negative(problem.simulation)
         drawn: list[list[Drawn]] = []
         checks: dict[str, MapCheck] = {}

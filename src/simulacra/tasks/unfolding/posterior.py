@@ -25,7 +25,7 @@ from ...train import TrainingConfig, TrainingSet, train
 from .estimator import RatioSettings, miss_odds, ratio_between, seed_of, signal
 from .marginals import Marginals
 from .members import Drawn, joined
-from .method import Progress, Unfolder
+from .method import Progress, Unfolder, refuse_particles
 from .problem import Unfolding
 from .result import UnfoldedEvents
 
@@ -110,6 +110,7 @@ class Posterior(Unfolder):
     ) -> UnfoldedEvents:
         config = self.config
         problem = problem.of(config.observables) if config.observables else problem
+        refuse_particles(problem, f"{config.method} by {config.family.family}")
         if isinstance(config.family, BridgeConfig):
             problem = _both_sides(problem)
         members = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.clouds import Clouds, join_clouds
 from ...data.pairs import Pairs, Sample
 from ...data.weights import positive_total
 from ...errors import RangeError, ShapeError
@@ -29,13 +30,14 @@ class Unfolding:
     the simulation does not know. Normalisations of the two are independent of each other.
 
     Args:
-        simulation: true and reconstructed observables of simulated events.
+        simulation: true and reconstructed observables of simulated events, and perhaps their
+            particles, which :class:`~simulacra.tasks.unfolding.omnifold.OmniFold` unfolds by.
         measured: what was measured, the same observables as ``simulation.reco``.
         background: events of other processes at the normalisation of the data; their weights are
             subtracted. None if there is no background, or if fakes stand for it.
 
     Raises:
-        ShapeError: if the observables of the data are not those of the simulation.
+        ShapeError: if observables or particles of the data are not those of the simulation.
         RangeError: if data and simulation have nothing in common, or nothing is left when the
             background is taken away.
     """
@@ -51,6 +53,12 @@ class Unfolding:
                     "unfolding: expected the observables "
                     f"{', '.join(self.simulation.reco_names)} in the data as in the simulation, "
                     f"found {', '.join(sample.names)}."
+                )
+            if sample is not None and _size(sample.particles) != self.particles:
+                raise ShapeError(
+                    "unfolding: expected particles of the same places and features in simulation, "
+                    f"data and background, or in none, found {self.particles} in the simulation "
+                    f"and {_size(sample.particles)} in measured events."
                 )
         for name, share in self.overlap().items():
             if share < _LEAST_OVERLAP:
@@ -70,7 +78,13 @@ class Unfolding:
         other = self.background.observables(names)
         values = np.concatenate([measured.values, other.values])
         weight = np.concatenate([measured.weights, -other.weights])
-        return Sample(values, names, positive_total(weight, "data without their background"))
+        positive_total(weight, "data without their background")
+        return Sample(values, names, weight, join_clouds([measured.particles, other.particles]))
+
+    @property
+    def particles(self) -> tuple[int, ...] | None:
+        """Places and features of measured events as sets of particles; None if there are none."""
+        return _size(self.simulation.reco_particles)
 
     def overlap(self) -> dict[str, float]:
         """Return for each observable which share of the data lies within the simulation's range."""
@@ -83,8 +97,8 @@ class Unfolding:
         return shares
 
     def of(self, names: Sequence[str]) -> Unfolding:
-        """Return the problem with some observables only, the same on both sides."""
-        simulation, measured = self.simulation, self.measured.observables(names)
+        """Return the problem with some observables only, the same on both sides; no particles."""
+        simulation = self.simulation
         truth = [_place(simulation.names, name) for name in names]
         reco = [_place(simulation.reco_names, name) for name in names]
         few = replace(
@@ -93,8 +107,14 @@ class Unfolding:
             reco=simulation.reco[:, reco],
             names=tuple(names),
             reco_names=tuple(names),
+            truth_particles=None,
+            reco_particles=None,
         )
-        background = None if self.background is None else self.background.observables(names)
+        measured, background = (
+            None if sample is None else replace(sample.observables(names), particles=None)
+            for sample in (self.measured, self.background)
+        )
+        assert measured is not None
         return Unfolding(few, measured, background)
 
     def resampled(self, seed: int, replica: int) -> Unfolding:
@@ -115,6 +135,10 @@ class Unfolding:
         if background is not None:
             background = background.weighted(drawn(background.weights))
         return Unfolding(simulation, measured, background)
+
+
+def _size(particles: Clouds | None) -> tuple[int, ...] | None:
+    return None if particles is None else particles.points.shape[1:]
 
 
 def _place(names: tuple[str, ...], name: str) -> int:
