@@ -7,10 +7,11 @@ not cover. Assumes that the source has events wherever the target has some, whic
 """
 
 from .conditional import ConditionalConfig, ConditionalReweighter
+from .estimating import Estimate
 from .files import EventTable, read_showers_table, read_table, refine_files
 from .judging import JUDGE, Diagnosis, diagnose, uncovered
 from .latent import LatentConfig, LatentDraw, LatentRefiner
-from .parameters import Estimate, ParameterReweighter
+from .parameters import ParameterReweighter
 from .problem import Samples
 from .recipes import RECIPES, recipe, refiner
 from .refining import Refiner, refine
