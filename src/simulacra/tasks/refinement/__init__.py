@@ -11,6 +11,7 @@ from .estimating import Estimate
 from .files import EventTable, apply_to_file, read_showers_table, read_table, refine_files
 from .judging import JUDGE, Diagnosis, diagnose, uncovered
 from .latent import LatentConfig, LatentDraw, LatentRefiner
+from .noise import NoiseConfig, NoiseRefiner
 from .parameters import ParameterReweighter
 from .problem import Samples
 from .recipes import RECIPES, load_refiner, recipe, refiner
@@ -34,6 +35,8 @@ __all__ = [
     "LatentDraw",
     "LatentRefiner",
     "Learned",
+    "NoiseConfig",
+    "NoiseRefiner",
     "ParameterReweighter",
     "Refinement",
     "Refiner",

@@ -176,8 +176,14 @@ class LatentRefiner:
         """
         if not isinstance(self._ratio, DensityRatio):
             raise ConfigError("latent refinement: only a ratio that `fit` has learned is saved.")
-        further = {"generator": generator, "numbers": self.numbers}
-        return write_method(folder, _KIND, self.config, self._ratio.state(), **further)
+        return write_method(
+            folder,
+            _KIND,
+            self.config,
+            self._ratio.state(),
+            generator=generator,
+            numbers=self.numbers,
+        )
 
     @classmethod
     def load(
