@@ -19,7 +19,7 @@ from .estimating import STEP, Estimate, curvature, losses, slopes_apart, surpris
 from .problem import Rows, Samples, checked_events
 from .storing import Learned, ratio_parts, read_method, read_ratio, with_ratio, write_method
 
-__all__ = ["ParameterReweighter"]
+__all__ = ["Estimate", "ParameterReweighter"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
