@@ -34,20 +34,25 @@ from numpy.typing import NDArray
 from simulacra.classify import RatioConfig
 from simulacra.data import open_showers
 from simulacra.execute import atomic_text
-from simulacra.random import Stream, generator, normal, uniform
+from simulacra.random import Stream, generator, normal
 from simulacra.tasks.calorimeter import Surrogate, find_model
 from simulacra.tasks.refinement import (
+    NoiseConfig,
     NoiseRefiner,
     Reweighter,
     ReweighterConfig,
     Samples,
     diagnose,
+    redraw,
     shower_table,
 )
 
 Array = NDArray[np.float32]
 
 TILE = 4096  # showers drawn at once
+FEW = NoiseConfig(
+    width=64, hidden=1, epochs=5, learning_rate=3e-3, decay=0.3
+)  # more learns by rote
 
 
 def main() -> None:
@@ -114,13 +119,18 @@ def latent_rows(
     held_out: Samples,
 ) -> dict[str, Any]:
     """Draw showers of weight 1 from refined noise, judge them, print what a shower costs."""
-    size, largest = model.model.noise_size, min(options.largest)
+    size = model.model.noise_size
     rng = generator(options.seed, Stream.INCIDENT_ENERGY)
     given = rng.choice(energies, options.latent)
+
+    def made(noise: Array, which: NDArray[np.int64]) -> tuple[Array, Array]:
+        rows = from_noise(model, noise, energies[which])
+        return rows, method.predict_weights(rows)
+
     start = time.process_time()
     noise = normal(options.seed + 1, np.arange(options.latent), size)
     weights = np.minimum(method.predict_weights(from_noise(model, noise, given)), 5.0)
-    pulled = NoiseRefiner().fit(noise, weights, np.log(given), seed=options.seed)
+    pulled = NoiseRefiner(FEW).fit(noise, weights, np.log(given), seed=options.seed)
     seconds = {"learn": time.process_time() - start}
     unseen = normal(options.seed + 2, np.arange(len(energies)), size)
     true = np.log(np.minimum(method.predict_weights(from_noise(model, unseen, energies)), 5.0))
@@ -128,20 +138,24 @@ def latent_rows(
     start = time.process_time()
     drawn, accepted = pulled.draw(len(energies), np.log(energies), seed=options.seed + 3)
     seconds["refine noise"] = (time.process_time() - start) / len(energies)
-    moved = from_noise(model, drawn, energies)
-    start = time.process_time()
-    again, draws = redrawn(model, method, energies, largest, options.seed + 4)
-    seconds["redraw"] = (time.process_time() - start) / len(energies)
+    samples = {"noise": from_noise(model, drawn, energies)}
+    draws = {}
+    for largest in options.largest:
+        name = f"redrawn, factors up to {largest:g}"
+        start = time.process_time()
+        again = redraw(made, len(energies), size, largest=largest, seed=options.seed)
+        seconds[name] = (time.process_time() - start) / len(energies)
+        samples[name], draws[name] = again.events, float(again.draws.mean())
+        print(f"{name}: {draws[name]:.2f} draws, {1e3 * seconds[name]:.2f} ms a shower in all")
     found: dict[str, Any] = {"seconds": seconds, "correlation": known, "draws": draws}
-    for name, rows in (("noise", moved), (f"redrawn, factors up to {largest:g}", again)):
+    for name, rows in samples.items():
         diagnosis = diagnose(held_out, rows, np.ones(len(rows)), seed=options.seed)
         found[name] = diagnosis.to_dict()
         print(f"{options.model}, {name}: {diagnosis.sentence}", flush=True)
     print(
         f"noise: {seconds['learn']:.0f} s to draw, weigh and learn {options.latent} showers; "
         f"correlation {known:.2f} with unseen showers' ln w; {100 * accepted.mean():.0f} % of "
-        f"proposals taken; {1e3 * seconds['refine noise']:.2f} ms a shower before it is drawn. "
-        f"redrawn: {draws:.2f} draws and {1e3 * seconds['redraw']:.2f} ms a shower in all"
+        f"proposals taken; {1e3 * seconds['refine noise']:.2f} ms a shower before it is drawn"
     )
     return found
 
@@ -157,24 +171,6 @@ def from_noise(model: Surrogate, noise: Array, energies: Array) -> NDArray[np.fl
         showers = model.showers(drawn.astype(np.float32), given, seed=0)
         tables.append(shower_table([showers])[0])
     return np.concatenate(tables)
-
-
-def redrawn(
-    model: Surrogate, method: Reweighter, energies: Array, largest: float, seed: int
-) -> tuple[NDArray[np.float64], float]:
-    """Return observables of showers accepted by their weight, and how often each was drawn."""
-    pending, draws, turn = np.arange(len(energies)), 0, 0
-    numbers, parts = [], []
-    while len(pending):
-        noise = normal(seed + turn, pending, model.model.noise_size)
-        rows = from_noise(model, noise, energies[pending])
-        chance = method.predict_weights(rows) / largest
-        taken = uniform(seed + turn, pending, 1, stream=Stream.KEPT)[:, 0] < chance
-        numbers.append(pending[taken])
-        parts.append(rows[taken])
-        draws, turn = draws + len(pending), turn + 1
-        pending = pending[~taken]
-    return np.concatenate(parts)[np.argsort(np.concatenate(numbers))], draws / len(energies)
 
 
 def _options() -> argparse.Namespace:

@@ -15,6 +15,7 @@ from .noise import NoiseConfig, NoiseRefiner
 from .parameters import ParameterReweighter
 from .problem import Samples
 from .recipes import RECIPES, load_refiner, recipe, refiner
+from .redrawing import Redrawn, redraw
 from .refining import Refiner, refine
 from .resampling import Resampled, Resampler, ResamplerConfig, thin, thin_to_units
 from .result import Refinement
@@ -38,6 +39,7 @@ __all__ = [
     "NoiseConfig",
     "NoiseRefiner",
     "ParameterReweighter",
+    "Redrawn",
     "Refinement",
     "Refiner",
     "Resampled",
@@ -54,6 +56,7 @@ __all__ = [
     "read_showers_table",
     "read_table",
     "recipe",
+    "redraw",
     "refine",
     "refine_files",
     "refiner",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -203,14 +203,7 @@ class ParameterReweighter:
         def lost(unit: FloatArray) -> list[FloatArray]:
             return losses([each.mean(axis=0) for each in scores(unit)], shares)
 
-        found = minimize(
-            lambda unit: sum(part.sum() for part in lost(unit)),
-            np.full(len(self._low), 0.5),
-            method="Nelder-Mead",
-            bounds=[(0.0, 1.0)] * len(self._low),
-            options={"xatol": 2e-3, "fatol": 1e-6, "initial_simplex": _simplex(len(self._low))},
-        )
-        best = np.asarray(found.x)
+        best = _least(lost, len(self._low))
         inside = np.clip(best, 2 * STEP, 1 - 2 * STEP)  # differences stay in the learned range
         inverse, slopes = curvature(lost, inside)
         network = self._network
@@ -322,6 +315,18 @@ def _beside(rows: Rows, theta: FloatArray) -> Rows:
     shape = (*rows.points.shape[:2], theta.shape[1])
     further = np.broadcast_to(theta[:, None], shape).astype(rows.points.dtype)
     return Clouds(np.concatenate([rows.points, further], axis=2), rows.mask)
+
+
+def _least(lost: Callable[[FloatArray], list[FloatArray]], dimensions: int) -> FloatArray:
+    """Return where in the unit cube a loss over events is least."""
+    found = minimize(
+        lambda unit: sum(part.sum() for part in lost(unit)),
+        np.full(dimensions, 0.5),
+        method="Nelder-Mead",
+        bounds=[(0.0, 1.0)] * dimensions,
+        options={"xatol": 2e-3, "fatol": 1e-6, "initial_simplex": _simplex(dimensions)},
+    )
+    return np.asarray(found.x)
 
 
 def _simplex(dimensions: int) -> FloatArray:
