@@ -50,9 +50,7 @@ from simulacra.tasks.refinement import (
 Array = NDArray[np.float32]
 
 TILE = 4096  # showers drawn at once
-FEW = NoiseConfig(
-    width=64, hidden=1, epochs=5, learning_rate=3e-3, decay=0.3
-)  # more learns by rote
+FEW = NoiseConfig(width=64, hidden=1, epochs=5, learning_rate=3e-3, decay=0.3)  # small
 
 
 def main() -> None:
