@@ -239,10 +239,10 @@ def show(row: dict[str, Any]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--points", type=int, default=1500, help="tunes to learn from")
-    parser.add_argument("--each", type=int, default=120, help="events of each")
+    parser.add_argument("--each", type=int, default=240, help="events of each")
     parser.add_argument("--calibration", type=int, default=24, help="tunes to calibrate with")
     parser.add_argument("--hidden", type=int, default=20, help="random tunes to judge with")
-    parser.add_argument("--events", type=int, default=5000, help="events of each of these")
+    parser.add_argument("--events", type=int, default=12_000, help="events of each of these")
     parser.add_argument("--fresh", type=int, default=20_000, help="default events beside them")
     parser.add_argument("--networks", type=int, default=8, help="of the ensemble")
     parser.add_argument("--width", type=int, default=64)

@@ -57,7 +57,7 @@ class ParameterReweighter:
         self.config = config or RatioConfig()
         self._members: tuple[DensityRatio, ...] = ()
         self._low, self._high = np.zeros(0), np.zeros(0)
-        self._network: FloatArray | None = None
+        self._calibration: tuple[float, FloatArray] | None = None
 
     def fit(
         self,
@@ -99,7 +99,7 @@ class ParameterReweighter:
                 "parameters: expected finite numbers that vary, found nan, infinity or a column "
                 "of one value; leave out what is not varied."
             )
-        self._network = None
+        self._calibration = None
         _, setting = np.unique(theta, axis=0, return_inverse=True)
         self._members = tuple(
             self._member(samples, theta, setting.ravel(), seed, k)
@@ -206,10 +206,11 @@ class ParameterReweighter:
         best = _least(lost, len(self._low))
         inside = np.clip(best, 2 * STEP, 1 - 2 * STEP)  # differences stay in the learned range
         inverse, slopes = curvature(lost, inside)
-        network = self._network
-        if network is None:
-            apart = inverse @ slopes_apart(scores, shares, inside)
-            network = apart @ apart.T / max(1, apart.shape[1] - 1)
+        apart = inverse @ slopes_apart(scores, shares, inside)
+        network = apart @ apart.T / max(1, apart.shape[1] - 1)
+        if self._calibration is not None:
+            factor, usual = self._calibration
+            network = factor**2 * (network + usual) / 2
         units = np.outer(spread, spread)
         return Estimate(
             self._low + best * spread,
@@ -221,13 +222,15 @@ class ParameterReweighter:
     def calibrate(self, known: Iterable[tuple[Estimate, ArrayLike]]) -> float:
         r"""Set the networks' error by closure, from estimates of data whose settings are known.
 
-        The spread of an ensemble, averaged over the estimates, gets the factor that makes the
-        distances from the truth as wide as their errors: the one of greatest likelihood for
+        The spread of the ensemble gets the factor that makes the distances from the truth as wide
+        as their errors: the one of greatest likelihood for
 
-        .. math:: \hat\theta_i - \theta_i \sim N\bigl(0,\, S_i + s^2 \bar C\bigr)
+        .. math:: \hat\theta_i - \theta_i \sim
+            N\Bigl(0,\, S_i + s^2\, \frac{C_i + \bar C}{2}\Bigr)
 
-        with the statistical covariance S of each and the mean spread C. From then on every estimate
-        has the network covariance :math:`s^2 \bar C`.
+        with the statistical covariance S and the spread C of each estimate. Half of the spread is
+        the mean of all: a few networks know their own badly, and yet are further apart where
+        settings are far from most. From then on estimates have this network covariance.
 
         Args:
             known: estimates of simulated data that the networks have not learned from, each with
@@ -241,7 +244,7 @@ class ParameterReweighter:
             RangeError: if there are fewer than 10 estimates.
         """
         pairs = list(known)
-        if len(self._members) < 2 or self._network is not None:
+        if len(self._members) < 2 or self._calibration is not None:
             raise ConfigError(
                 "parameters: expected an ensemble of at least 2 networks that was not calibrated "
                 "before; set `networks`, and `fit` again."
@@ -256,11 +259,12 @@ class ParameterReweighter:
         spread = np.mean([one.network for one, _ in pairs], axis=0)
 
         def width(log_factor: float) -> float:
-            covariances = [one.statistical + np.exp(2 * log_factor) * spread for one, _ in pairs]
+            half = np.exp(2 * log_factor) / 2
+            covariances = [one.statistical + half * (one.network + spread) for one, _ in pairs]
             return sum(map(surprise, residuals, covariances))
 
         factor = float(np.exp(minimize_scalar(width, bounds=_LOG_FACTORS, method="bounded").x))
-        self._network = factor**2 * spread / units
+        self._calibration = factor, spread / units
         return factor
 
     def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
@@ -279,10 +283,14 @@ class ParameterReweighter:
         tensors = {"low": torch.from_numpy(self._low), "high": torch.from_numpy(self._high)}
         for number, member in enumerate(self._members):
             tensors |= with_ratio(str(number), member)
-        if self._network is not None:
-            tensors["network"] = torch.from_numpy(self._network)
+        factor = None
+        if self._calibration is not None:
+            factor, usual = self._calibration
+            tensors["usual"] = torch.from_numpy(usual)
         points = ratio_parts(self._members[0])
-        return write_method(folder, _KIND, self.config, tensors, learned, points=points)
+        return write_method(
+            folder, _KIND, self.config, tensors, learned, points=points, factor=factor
+        )
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -298,8 +306,9 @@ class ParameterReweighter:
             read_ratio(artifact, single, str(number)) for number in range(found.config.networks)
         )
         found._low, found._high = (artifact.weights[name].numpy() for name in ("low", "high"))
-        if "network" in artifact.weights:
-            found._network = artifact.weights["network"].numpy()
+        factor = artifact.manifest["factor"]
+        if factor is not None:
+            found._calibration = float(factor), artifact.weights["usual"].numpy()
         return found
 
     def _each(self, rows: Rows, theta: FloatArray) -> FloatArray:

@@ -70,11 +70,9 @@ def read_method(folder: Path | str, kind: str) -> Artifact:
         ArtifactError: if the folder is incomplete, changed or holds something else.
     """
     artifact = load_artifact(folder)
-    found = artifact.manifest.get("kind", "surrogate")
+    found = artifact.manifest.get("kind", "a surrogate")
     if found != kind:
-        raise ArtifactError(
-            f"{folder}: expected a saved method of the kind {kind!r}, found {found!r}."
-        )
+        raise ArtifactError(f"{folder}: expected a {kind}, found {found}.")
     return artifact
 
 
