@@ -145,6 +145,7 @@ def main() -> None:
             hidden=2,
             epochs=options.epochs,
             batch=2000,
+            learning_rate=options.rate,
             networks=options.networks,
             threads=1,
         )
@@ -244,9 +245,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--hidden", type=int, default=20, help="random tunes to judge with")
     parser.add_argument("--events", type=int, default=12_000, help="events of each of these")
     parser.add_argument("--fresh", type=int, default=20_000, help="default events beside them")
-    parser.add_argument("--networks", type=int, default=8, help="of the ensemble")
+    parser.add_argument("--networks", type=int, default=6, help="of the ensemble")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--rate", type=float, default=4e-4, help="of learning, constant")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--samples", type=Path, default=None, help="keeps the simulated events")
     parser.add_argument("--out", type=Path, default=Path("tuning.json"))
