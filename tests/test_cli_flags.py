@@ -26,7 +26,9 @@ FLAGS = {
     "export": "--json --out --preset --target model",
     "merge": "out parts",
     "models": "--json",
-    "refine": ("--json --observable --out --recipe --seed --set --weight --workers source target"),
+    "refine": (
+        "--apply --json --observable --out --recipe --seed --set --weight --workers source target"
+    ),
     "sample": (
         "--as --batch-size --condition --device --energy --executor --extrapolate --json --like "
         "--out --seed --shard --spectrum --workers -n model"

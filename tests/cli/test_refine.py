@@ -88,6 +88,52 @@ def test_showers_get_weights(simulacra, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
+    "recipe",
+    [FAST, ("--recipe", "transport", "--set", "steps=5", "--set", "batch=32", "--seed", 2)],
+)
+def test_a_saved_method_refines_a_table_again(simulacra, tables, tmp_path, recipe) -> None:
+    """The same file gives the same bits; --apply asks for no observables."""
+    source, target, *_ = tables
+    out, again = tmp_path / "out", tmp_path / "again"
+    run = ("refine", source, target, *COLUMNS, "--weight", "w", *recipe, "--out", out)
+    assert simulacra(*run).code == 0
+    done = simulacra(
+        "refine", source, "--apply", out / "method", "--weight", "w", "--out", again, "--json"
+    )
+    assert done.code == 0, done.err
+    path = json.loads(done.out)["refined"]
+    with h5py.File(out / "refined.hdf5") as before, h5py.File(path) as after:
+        assert set(before) == set(after) == {"a", "b", "weight"}
+        for name in before:
+            np.testing.assert_array_equal(before[name], after[name])
+
+
+def test_a_saved_method_weighs_showers_of_its_detector_only(simulacra, tables, tmp_path) -> None:
+    toy = ToyShowers(toy_geometry())
+    for name, seed in (("one", 1), ("other", 2)):
+        write_showers(tmp_path / f"{name}.hdf5", [toy.log_uniform(300, seed=seed)])
+    files = tmp_path / "one.hdf5", tmp_path / "other.hdf5"
+    assert simulacra("refine", *files, *FAST, "--out", tmp_path / "out").code == 0
+    method = ("--apply", tmp_path / "out" / "method")
+    done = simulacra("refine", files[0], *method, "--out", tmp_path / "again")
+    assert done.code == 0, done.err
+    before, after = (read_showers(tmp_path / n / "refined.hdf5") for n in ("out", "again"))
+    np.testing.assert_array_equal(before.weight, after.weight)
+    for further, words in (
+        ((tables[0], *method), "the file has: a, b, w"),
+        ((*files, *method), "got both"),
+        ((files[0],), "got neither"),
+        ((files[0], *method, *COLUMNS), "its own observables"),
+        ((files[0], *method, "--weight", "w"), "showers carry their own weights"),
+        ((files[0], "--apply", tmp_path / "out" / "result"), "a method that refines events"),
+    ):
+        done = simulacra("refine", *further, "--out", tmp_path / "refused")
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert words in done.err
+        assert not (tmp_path / "refused").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--observable", "a", "--observable", "mas"), "there is no column of"),

@@ -7,17 +7,21 @@ not cover. Assumes that the source has events wherever the target has some, whic
 """
 
 from .conditional import ConditionalConfig, ConditionalReweighter
-from .files import EventTable, read_showers_table, read_table, refine_files
+from .estimating import Estimate
+from .files import EventTable, apply_to_file, read_showers_table, read_table, refine_files
 from .judging import JUDGE, Diagnosis, diagnose, uncovered
 from .latent import LatentConfig, LatentDraw, LatentRefiner
-from .parameters import Estimate, ParameterReweighter
+from .noise import NoiseConfig, NoiseRefiner
+from .parameters import ParameterReweighter
 from .problem import Samples
-from .recipes import RECIPES, recipe, refiner
+from .recipes import RECIPES, load_refiner, recipe, refiner
+from .redrawing import Redrawn, redraw
 from .refining import Refiner, refine
 from .resampling import Resampled, Resampler, ResamplerConfig, thin, thin_to_units
 from .result import Refinement
 from .reweighting import Reweighter, ReweighterConfig
 from .showers import shower_table, weighted_showers
+from .storing import Learned
 from .transport import Transport, TransportConfig
 
 __all__ = [
@@ -31,7 +35,11 @@ __all__ = [
     "LatentConfig",
     "LatentDraw",
     "LatentRefiner",
+    "Learned",
+    "NoiseConfig",
+    "NoiseRefiner",
     "ParameterReweighter",
+    "Redrawn",
     "Refinement",
     "Refiner",
     "Resampled",
@@ -42,10 +50,13 @@ __all__ = [
     "Samples",
     "Transport",
     "TransportConfig",
+    "apply_to_file",
     "diagnose",
+    "load_refiner",
     "read_showers_table",
     "read_table",
     "recipe",
+    "redraw",
     "refine",
     "refine_files",
     "refiner",

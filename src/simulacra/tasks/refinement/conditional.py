@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -11,11 +12,14 @@ from pydantic import Field
 from ...errors import ShapeError
 from .problem import Samples, checked_events
 from .reweighting import Reweighter, ReweighterConfig
+from .storing import Learned, read_method, read_ratio, with_ratio, write_method
 
 __all__ = ["ConditionalConfig", "ConditionalReweighter"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
+
+_KIND = "conditional reweighter"
 
 
 class ConditionalConfig(ReweighterConfig):
@@ -107,6 +111,33 @@ class ConditionalReweighter:
         """Return the events as they are with the weights of :meth:`predict_weights`."""
         rows = checked_events(source, "source")
         return np.asarray(rows), self.predict_weights(np.asarray(rows), source_weight)
+
+    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
+        """Write networks and settings as a folder; see :func:`save_artifact`.
+
+        Args:
+            folder: its name; must not exist, or hold an earlier method, which is replaced.
+            learned: names of the observables, so that further files can be held against them.
+
+        Raises:
+            ConfigError: if nothing was fitted.
+        """
+        both = {"marginal": self._marginal.ratio, "joint": self._joint.ratio}
+        tensors = {k: t for name, one in both.items() for k, t in with_ratio(name, one).items()}
+        return write_method(folder, _KIND, self.config, tensors, learned)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ArtifactError: if the folder is incomplete, changed or holds something else.
+        """
+        artifact = read_method(folder, _KIND)
+        found = cls(ConditionalConfig.from_dict(artifact.manifest["config"]))
+        for name, method in (("marginal", found._marginal), ("joint", found._joint)):
+            method._ratio = read_ratio(artifact, found.config.ratio, name)
+        return found
 
     def _given(self, rows: Array) -> Array:
         return rows[:, -self.config.conditions :]

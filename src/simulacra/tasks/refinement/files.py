@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from ...data import ShowerFile, VoxelShowers, open_showers, write_showers
 from ...data.formats.opening import guarded
 from ...data.pair_files import write_columns
-from ...errors import ConfigError, ShapeError, UnknownNameError
+from ...errors import ArtifactError, ConfigError, ShapeError, UnknownNameError
 from ...evaluation.plots.canvas import png
 from ...execute import atomic_path, require_writable
 from .problem import Samples
-from .recipes import RefinerConfig, refiner
+from .recipes import RefinerConfig, load_refiner, refiner
 from .refining import refine
 from .result import Refinement
-from .reweighting import Reweighter
 from .showers import shower_table, weighted_showers
+from .storing import Learned
 from .transport import Transport
 
-__all__ = ["EventTable", "read_showers_table", "read_table", "refine_files"]
+__all__ = ["EventTable", "apply_to_file", "read_showers_table", "read_table", "refine_files"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -115,7 +115,7 @@ def refine_files(
 
     Written are ``refined.hdf5`` (showers with weights, or a table of observables with ``weight``),
     ``held_out.hdf5`` (which events of the source the method has not learned from), ``result`` (the
-    held-out half with its diagnosis), ``method`` (for weights: the networks) and ``*.png``.
+    held-out half with its diagnosis), ``method`` (fitted, for :func:`apply_to_file`) and ``*.png``.
 
     Args:
         source: what is refined.
@@ -147,20 +147,71 @@ def refine_files(
     events, weights = method.refine(samples.tables[0], samples.source_weight)
     held_out = np.zeros(len(events), np.int8)
     held_out[samples.split(seed=seed)[0][1]] = 1
-    if source.showers is None:
-        columns = dict(zip(source.names, events.T, strict=True))
-        write_columns(out / "refined.hdf5", {**columns, "weight": weights})
-    else:
-        write_showers(out / "refined.hdf5", _weighted(source.showers, weights))
+    _write_refined(out, source, events, weights)
     write_columns(out / "held_out.hdf5", {"held_out": held_out})
     result.save(out / "result")
-    if isinstance(method, Reweighter):
-        method.save(out / "method")
+    method.save(out / "method", Learned(source.names, _detector(source)))
     for column in _furthest(result):
         name = "".join(c if c.isalnum() else "-" for c in result.names[column])
         with atomic_path(out / f"{name}.png") as path:
             path.write_bytes(png(result.plot(column)))
     return result
+
+
+def apply_to_file(
+    method: Path | str, path: Path | str, out: Path | str, weight: str | None = None
+) -> Path:
+    """Refine further events with a method that :func:`refine_files` wrote; nothing is judged.
+
+    Weights and moves are those that the method would have given in its own run, bit for bit.
+
+    Args:
+        method: its folder.
+        path: showers or a table, like the file that the method was learned on.
+        out: folder for ``refined.hdf5``.
+        weight: name of the column of event weights of a table.
+
+    Raises:
+        ArtifactError: if the folder holds no such method, or one that nobody named observables of.
+        ShapeError: if the file is of another detector than the method.
+        UnknownNameError: if the table lacks a column.
+        ConfigError: if a column of weights is named and the file holds showers.
+        OutputError: if the folder cannot be written.
+    """
+    fitted, learned = load_refiner(method)
+    if not learned.observables:
+        raise ArtifactError(
+            f"{method}: does not say which observables it was learned on; it was saved without "
+            "their names or by an earlier version. Fit it again, or use it from Python."
+        )
+    if learned.detector and weight is not None:
+        raise ConfigError("--weight names a column of a table; showers carry their own weights.")
+    table = (
+        read_showers_table(path)
+        if learned.detector
+        else read_table(path, learned.observables, weight)
+    )
+    if (table.names, _detector(table)) != (learned.observables, learned.detector):
+        raise ShapeError(
+            f"{path}: expected showers in {learned.detector}, which the method was learned on, "
+            f"found {_detector(table)}; refine them with a method of their own."
+        )
+    require_writable(Path(out))
+    return _write_refined(Path(out), table, *fitted.refine(table.rows, table.weight))
+
+
+def _detector(table: EventTable) -> str:
+    return "" if table.showers is None else table.showers.geometry.name
+
+
+def _write_refined(out: Path, came: EventTable, events: Array, weights: FloatArray) -> Path:
+    path = out / "refined.hdf5"
+    if came.showers is None:
+        columns = dict(zip(came.names, events.T, strict=True))
+        write_columns(path, {**columns, "weight": weights})
+    else:
+        write_showers(path, _weighted(came.showers, weights))
+    return path
 
 
 def _weighted(file: ShowerFile, weights: FloatArray) -> Iterator[VoxelShowers]:

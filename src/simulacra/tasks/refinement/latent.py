@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -18,11 +19,14 @@ from ...errors import ConfigError
 from ...random import Stream, normal, uniform
 from ...samplers import hamiltonian
 from .problem import Samples
+from .storing import read_method, read_ratio, write_method
 
 __all__ = ["LatentConfig", "LatentDraw", "LatentRefiner"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
+
+_KIND = "latent refiner"
 
 
 class LatentConfig(Config):
@@ -158,6 +162,50 @@ class LatentRefiner:
             leaps=c.leaps,
         )
         return LatentDraw(noise.double().numpy(), self._events(noise), accepted.double().numpy())
+
+    def save(self, folder: Path | str, *, generator: str) -> Path:
+        """Write ratio and settings as a folder; see :func:`save_artifact`.
+
+        Args:
+            folder: its name; must not exist, or hold an earlier method, which is replaced.
+            generator: what the generator is called, such as a shipped model's name or folder; it is
+                not in the folder itself.
+
+        Raises:
+            ConfigError: if no ratio was learned; one that was given is a function, not numbers.
+        """
+        if not isinstance(self._ratio, DensityRatio):
+            raise ConfigError("latent refinement: only a ratio that `fit` has learned is saved.")
+        return write_method(
+            folder,
+            _KIND,
+            self.config,
+            self._ratio.state(),
+            generator=generator,
+            numbers=self.numbers,
+        )
+
+    @classmethod
+    def load(
+        cls, folder: Path | str, generators: Callable[[str], Callable[[Tensor], Tensor]]
+    ) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Args:
+            folder: its name.
+            generators: from the name that was saved to the generator.
+
+        Raises:
+            ArtifactError: if the folder is incomplete, changed or holds something else.
+        """
+        artifact = read_method(folder, _KIND)
+        found = cls(
+            generators(artifact.manifest["generator"]),
+            artifact.manifest["numbers"],
+            LatentConfig.from_dict(artifact.manifest["config"]),
+        )
+        found._ratio = read_ratio(artifact, found.config.ratio)
+        return found
 
     def _log_density(self) -> Callable[[Tensor], Tensor]:
         ratio = self._ratio

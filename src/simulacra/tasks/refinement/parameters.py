@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from ...classify import Clouds, DensityRatio, RatioConfig, fit_ratio
 from ...data.weights import checked_weights
 from ...errors import ConfigError, RangeError, ShapeError
 from ...random import Stream, generator
+from .estimating import STEP, Estimate, curvature, losses, slopes_apart, surprise
 from .problem import Rows, Samples, checked_events
+from .storing import Learned, ratio_parts, read_method, read_ratio, with_ratio, write_method
 
 __all__ = ["Estimate", "ParameterReweighter"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 
-_STEP = 0.02  # of differences, in units of the learned range
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """Parameters that make the default simulation look like data.
-
-    Args:
-        values: of the parameters, in their own units, ``(parameters,)``.
-        covariance: of both samples' finite numbers of events; nothing in it knows how well the
-            networks have learned the ratio, ``(parameters, parameters)``.
-        at_edge: whether a value lies at the edge of the learned range, where it stops.
-    """
-
-    values: FloatArray
-    covariance: FloatArray
-    at_edge: bool
-
-    @property
-    def errors(self) -> FloatArray:
-        """Standard deviations, ``(parameters,)``."""
-        return np.asarray(np.sqrt(np.diag(self.covariance)))
+_KIND = "parameter reweighter"
+_FEWEST_KNOWN = 10  # estimates that a calibration needs
+_LOG_FACTORS = (-5.0, 3.0)  # of the networks' error, searched
+_MEMBERS = 1 << 10  # of an ensemble at most: each gets a seed of its own
 
 
 class ParameterReweighter:
@@ -59,14 +45,19 @@ class ParameterReweighter:
 
     which is least where the weighted default is the data.
 
+    With several networks the ratio is the mean of their logarithms, and each has learned from
+    its own bootstrap of the *settings* (all events of a setting together), so that the spread of
+    what they find says how well the ratio is known from so many settings and events.
+
     Args:
-        config: the networks.
+        config: the networks; ``networks`` is the size of the ensemble.
     """
 
     def __init__(self, config: RatioConfig | None = None) -> None:
         self.config = config or RatioConfig()
-        self._ratio: DensityRatio | None = None
+        self._members: tuple[DensityRatio, ...] = ()
         self._low, self._high = np.zeros(0), np.zeros(0)
+        self._calibration: tuple[float, FloatArray] | None = None
 
     def fit(
         self,
@@ -108,17 +99,32 @@ class ParameterReweighter:
                 "parameters: expected finite numbers that vary, found nan, infinity or a column "
                 "of one value; leave out what is not varied."
             )
-        rng = generator(seed, Stream.BOOTSTRAP)
-        borrowed = theta[rng.integers(0, len(theta), len(samples.source))]
-        self._ratio = fit_ratio(
-            _beside(samples.source, borrowed),
-            _beside(samples.target, theta),
-            samples.source_weight,
-            samples.target_weight,
-            config=self.config,
-            seed=seed,
+        self._calibration = None
+        _, setting = np.unique(theta, axis=0, return_inverse=True)
+        self._members = tuple(
+            self._member(samples, theta, setting.ravel(), seed, k)
+            for k in range(self.config.networks)
         )
         return self
+
+    def _member(
+        self, samples: Samples, theta: FloatArray, setting: Array, seed: int, number: int
+    ) -> DensityRatio:
+        """Train one network; one of several sees each setting as often as a bootstrap says."""
+        rng = generator(seed, Stream.BOOTSTRAP, number)
+        times = np.ones(len(theta))
+        if self.config.networks > 1:
+            times = rng.poisson(1.0, setting.max() + 1).astype(np.float64)[setting]
+        seen = np.flatnonzero(times)
+        borrowed = theta[rng.choice(seen, len(samples.source), p=times[seen] / times.sum())]
+        return fit_ratio(
+            _beside(samples.source, borrowed),
+            _beside(samples.target[seen], theta[seen]),
+            samples.source_weight,
+            (samples.target_weight * times)[seen],
+            config=self.config.updated(networks=1),
+            seed=seed * _MEMBERS + number,
+        )
 
     def log_ratio(self, events: ArrayLike | Clouds, parameters: ArrayLike) -> FloatArray:
         """Return ln p(x|theta) / p(x|theta_0) of events, ``(events,)``.
@@ -132,7 +138,7 @@ class ParameterReweighter:
             ShapeError: if there is another number of parameters.
             RangeError: if a parameter lies outside the learned range.
         """
-        if self._ratio is None:
+        if not self._members:
             raise ConfigError("parameters: nothing was learned yet; call `fit` first.")
         theta = np.atleast_1d(np.asarray(parameters, np.float64))
         if theta.shape != self._low.shape:
@@ -146,7 +152,7 @@ class ParameterReweighter:
                 f"parameter {i}: learned from {self._low[i]:.4g} to {self._high[i]:.4g}, asked "
                 f"for {theta[i]:.4g}; simulate a wider range."
             )
-        return self._at(checked_events(events, "events"), theta)
+        return np.asarray(self._each(checked_events(events, "events"), theta).mean(axis=0))
 
     def predict_weights(
         self,
@@ -188,32 +194,127 @@ class ParameterReweighter:
         samples = Samples.of(default, data, default_weight, data_weight)
         self.log_ratio(samples.source, (self._low + self._high) / 2)  # refuses what does not fit
         shares = [w / w.sum() for w in (samples.source_weight, samples.target_weight)]
-
-        def losses(unit: FloatArray) -> list[FloatArray]:
-            theta = self._low + np.clip(unit, 0, 1) * (self._high - self._low)
-            one, other = (self._at(rows, theta) for rows in (samples.source, samples.target))
-            return [shares[0] * np.logaddexp(0, one), shares[1] * np.logaddexp(0, -other)]
-
-        found = minimize(
-            lambda unit: sum(part.sum() for part in losses(unit)),
-            np.full(len(self._low), 0.5),
-            method="Nelder-Mead",
-            bounds=[(0.0, 1.0)] * len(self._low),
-            options={"xatol": 2e-3, "fatol": 1e-6, "initial_simplex": _simplex(len(self._low))},
-        )
-        best = np.asarray(found.x)
-        inside = np.clip(best, 2 * _STEP, 1 - 2 * _STEP)  # differences stay in the learned range
         spread = self._high - self._low
+
+        def scores(unit: FloatArray) -> list[FloatArray]:
+            theta = self._low + np.clip(unit, 0, 1) * spread
+            return [self._each(rows, theta) for rows in (samples.source, samples.target)]
+
+        def lost(unit: FloatArray) -> list[FloatArray]:
+            return losses([each.mean(axis=0) for each in scores(unit)], shares)
+
+        best = _least(lost, len(self._low))
+        inside = np.clip(best, 2 * STEP, 1 - 2 * STEP)  # differences stay in the learned range
+        inverse, slopes = curvature(lost, inside)
+        apart = inverse @ slopes_apart(scores, shares, inside)
+        network = apart @ apart.T / max(1, apart.shape[1] - 1)
+        if self._calibration is not None:
+            factor, usual = self._calibration
+            network = factor**2 * (network + usual) / 2
+        units = np.outer(spread, spread)
         return Estimate(
             self._low + best * spread,
-            _sandwich(losses, inside) * np.outer(spread, spread),
-            bool(((best < _STEP) | (best > 1 - _STEP)).any()),
+            inverse @ slopes @ inverse * units,
+            network * units,
+            bool(((best < STEP) | (best > 1 - STEP)).any()),
         )
 
-    def _at(self, rows: Rows, theta: FloatArray) -> FloatArray:
-        if self._ratio is None:
-            raise ConfigError("parameters: nothing was learned yet; call `fit` first.")
-        return self._ratio.log_ratio(_beside(rows, np.broadcast_to(theta, (len(rows), len(theta)))))
+    def calibrate(self, known: Iterable[tuple[Estimate, ArrayLike]]) -> float:
+        r"""Set the networks' error by closure, from estimates of data whose settings are known.
+
+        The spread of the ensemble gets the factor that makes the distances from the truth as wide
+        as their errors: the one of greatest likelihood for
+
+        .. math:: \hat\theta_i - \theta_i \sim
+            N\Bigl(0,\, S_i + s^2\, \frac{C_i + \bar C}{2}\Bigr)
+
+        with the statistical covariance S and the spread C of each estimate. Half of the spread is
+        the mean of all: a few networks know their own badly, and yet are further apart where
+        settings are far from most. From then on estimates have this network covariance.
+
+        Args:
+            known: estimates of simulated data that the networks have not learned from, each with
+                its true parameters; best some dozens, spread over the range where data may lie.
+
+        Returns:
+            s, which is below 1 if the ensemble is better than one of its networks.
+
+        Raises:
+            ConfigError: if there are fewer than two networks, or they are calibrated already.
+            RangeError: if there are fewer than 10 estimates.
+        """
+        pairs = list(known)
+        if len(self._members) < 2 or self._calibration is not None:
+            raise ConfigError(
+                "parameters: expected an ensemble of at least 2 networks that was not calibrated "
+                "before; set `networks`, and `fit` again."
+            )
+        if len(pairs) < _FEWEST_KNOWN:
+            raise RangeError(
+                f"parameters: expected at least {_FEWEST_KNOWN} known estimates to calibrate "
+                f"with, got {len(pairs)}; simulate more settings."
+            )
+        units = np.outer(self._high - self._low, self._high - self._low)
+        residuals = [one.values - np.asarray(truth, np.float64) for one, truth in pairs]
+        spread = np.mean([one.network for one, _ in pairs], axis=0)
+
+        def width(log_factor: float) -> float:
+            half = np.exp(2 * log_factor) / 2
+            covariances = [one.statistical + half * (one.network + spread) for one, _ in pairs]
+            return sum(map(surprise, residuals, covariances))
+
+        factor = float(np.exp(minimize_scalar(width, bounds=_LOG_FACTORS, method="bounded").x))
+        self._calibration = factor, spread / units
+        return factor
+
+    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
+        """Write networks and settings as a folder; see :func:`save_artifact`.
+
+        Args:
+            folder: its name; must not exist, or hold an earlier method, which is replaced.
+            learned: names of the observables, without the parameters, so that further files can be
+                held against them.
+
+        Raises:
+            ConfigError: if nothing was fitted.
+        """
+        if not self._members:
+            raise ConfigError("parameters: nothing was learned yet; call `fit` or `load` first.")
+        tensors = {"low": torch.from_numpy(self._low), "high": torch.from_numpy(self._high)}
+        for number, member in enumerate(self._members):
+            tensors |= with_ratio(str(number), member)
+        factor = None
+        if self._calibration is not None:
+            factor, usual = self._calibration
+            tensors["usual"] = torch.from_numpy(usual)
+        points = ratio_parts(self._members[0])
+        return write_method(
+            folder, _KIND, self.config, tensors, learned, points=points, factor=factor
+        )
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ArtifactError: if the folder is incomplete, changed or holds something else.
+        """
+        artifact = read_method(folder, _KIND)
+        found = cls(RatioConfig.from_dict(artifact.manifest["config"]))
+        single = found.config.updated(networks=1)
+        found._members = tuple(
+            read_ratio(artifact, single, str(number)) for number in range(found.config.networks)
+        )
+        found._low, found._high = (artifact.weights[name].numpy() for name in ("low", "high"))
+        factor = artifact.manifest["factor"]
+        if factor is not None:
+            found._calibration = float(factor), artifact.weights["usual"].numpy()
+        return found
+
+    def _each(self, rows: Rows, theta: FloatArray) -> FloatArray:
+        """Return the networks' logarithms, ``(networks, events)``."""
+        beside = _beside(rows, np.broadcast_to(theta, (len(rows), len(theta))))
+        return np.stack([member.log_ratio(beside) for member in self._members])
 
 
 def _beside(rows: Rows, theta: FloatArray) -> Rows:
@@ -225,40 +326,20 @@ def _beside(rows: Rows, theta: FloatArray) -> Rows:
     return Clouds(np.concatenate([rows.points, further], axis=2), rows.mask)
 
 
+def _least(lost: Callable[[FloatArray], list[FloatArray]], dimensions: int) -> FloatArray:
+    """Return where in the unit cube a loss over events is least."""
+    found = minimize(
+        lambda unit: sum(part.sum() for part in lost(unit)),
+        np.full(dimensions, 0.5),
+        method="Nelder-Mead",
+        bounds=[(0.0, 1.0)] * dimensions,
+        options={"xatol": 2e-3, "fatol": 1e-6, "initial_simplex": _simplex(dimensions)},
+    )
+    return np.asarray(found.x)
+
+
 def _simplex(dimensions: int) -> FloatArray:
     """Return a start that spans the middle half of the unit cube."""
     corners = np.full((dimensions + 1, dimensions), 0.5)
     corners[1:] += 0.25 * np.eye(dimensions)
     return corners
-
-
-def _sandwich(losses: Any, at: FloatArray) -> FloatArray:
-    r"""Return the covariance of a minimum over events, :math:`H^{-1} (\sum g g^T) H^{-1}`.
-
-    Gradients g of the single events and the Hessian of their sum are from central differences
-    (P. Huber, "The behavior of maximum likelihood estimates under nonstandard conditions", 1967).
-    """
-    steps = _STEP * np.eye(len(at))
-    gradients = []
-    for h in steps:
-        up, down = losses(at + h), losses(at - h)
-        gradients.append([(u - d) / (2 * _STEP) for u, d in zip(up, down, strict=True)])
-    middle = sum(part.sum() for part in losses(at))
-
-    def total(h: FloatArray) -> float:
-        return float(sum(part.sum() for part in losses(at + h)))
-
-    size = len(at)
-    hessian, spread = np.zeros((size, size)), np.zeros((size, size))
-    for i in range(size):
-        hessian[i, i] = (total(steps[i]) + total(-steps[i]) - 2 * middle) / _STEP**2
-        for j in range(i):
-            a, b = steps[i], steps[j]
-            mixed = total(a + b) - total(a - b) - total(b - a) + total(-a - b)
-            hessian[i, j] = hessian[j, i] = mixed / (4 * _STEP**2)
-    for sample in range(2):
-        rows = np.stack([gradient[sample] for gradient in gradients])
-        centred = rows - rows.mean(axis=1, keepdims=True)
-        spread += centred @ centred.T
-    inverse = np.linalg.pinv(hessian)
-    return np.asarray(inverse @ spread @ inverse)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from ...artifact import load_artifact
 from ...classify import RatioConfig
-from ...errors import UnknownNameError
+from ...errors import ArtifactError, UnknownNameError
 from .conditional import ConditionalConfig, ConditionalReweighter
 from .refining import Refiner
 from .reweighting import Reweighter, ReweighterConfig
+from .storing import Learned
 from .transport import Transport, TransportConfig
 
 __all__ = [
     "RECIPES",
     "RefinerConfig",
     "conditional",
+    "load_refiner",
     "recipe",
     "refiner",
     "transport",
@@ -73,3 +77,27 @@ def refiner(config: RefinerConfig) -> Refiner:
     if isinstance(config, ReweighterConfig):
         return Reweighter(config)
     return Transport(config)
+
+
+_KINDS: dict[str, type[Reweighter | ConditionalReweighter | Transport]] = {
+    "reweighter": Reweighter,
+    "conditional reweighter": ConditionalReweighter,
+    "transport": Transport,
+}
+
+
+def load_refiner(folder: Path | str) -> tuple[Refiner, Learned]:
+    """Read a method that refines events, of whatever kind, and what it was learned on.
+
+    Raises:
+        ArtifactError: if the folder is incomplete, changed, or holds nothing that refines events.
+    """
+    manifest = load_artifact(folder).manifest
+    kind = manifest.get("kind", "surrogate")
+    if kind not in _KINDS:
+        raise ArtifactError(
+            f"{folder}: expected a method that refines events ({', '.join(_KINDS)}), found a "
+            f"{kind}. Name the folder `method` that `simulacra refine` wrote."
+        )
+    learned = Learned(tuple(manifest.get("observables", ())), manifest.get("detector", ""))
+    return _KINDS[kind].load(folder), learned

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from ...errors import ShapeError
 from .judging import JUDGE, diagnose
 from .problem import Samples
 from .result import Refinement
+from .storing import Learned
 
 __all__ = ["Refiner", "refine"]
 
@@ -50,6 +52,10 @@ class Refiner(Protocol):
 
     def refine(self, source: Any, source_weight: Any = None) -> tuple[Array, FloatArray]:
         """Return refined events, ``(events, features)``, and their weights, ``(events,)``."""
+        ...
+
+    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
+        """Write the fitted method as a folder."""
         ...
 
 

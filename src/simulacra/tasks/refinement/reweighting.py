@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
-from ... import __version__
-from ...artifact import Artifact, load_artifact, save_artifact
 from ...classify import Clouds, DensityRatio, RatioConfig, fit_ratio
 from ...config import Config
 from ...data.weights import checked_weights
-from ...errors import ArtifactError, ConfigError
+from ...errors import ConfigError
 from .problem import Samples, checked_events
+from .storing import Learned, ratio_parts, read_method, read_ratio, write_method
 
 __all__ = ["Reweighter", "ReweighterConfig"]
 
@@ -135,17 +134,18 @@ class Reweighter:
             raise ConfigError("reweighter: nothing was learned yet; call `fit` or `load` first.")
         return self._ratio
 
-    def save(self, folder: Path | str) -> Path:
-        """Write networks and settings as a folder; see :func:`save_artifact`."""
-        manifest: dict[str, Any] = {
-            "kind": _KIND,
-            "name": _KIND,
-            "package": __version__,
-            "config": self.config.to_dict(),
-            "points": self.ratio.points,
-        }
-        keys = np.zeros(0, np.uint64)
-        return save_artifact(folder, Artifact(manifest, self.ratio.state(), keys))
+    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
+        """Write networks and settings as a folder; see :func:`save_artifact`.
+
+        Args:
+            folder: its name; must not exist, or hold an earlier method, which is replaced.
+            learned: names of the observables, so that further files can be held against them.
+
+        Raises:
+            ConfigError: if nothing was fitted.
+        """
+        points = ratio_parts(self.ratio)
+        return write_method(folder, _KIND, self.config, self.ratio.state(), learned, points=points)
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -154,13 +154,7 @@ class Reweighter:
         Raises:
             ArtifactError: if the folder is incomplete, changed or holds something else.
         """
-        artifact = load_artifact(folder)
-        if artifact.manifest.get("kind") != _KIND:
-            found = artifact.manifest.get("kind", "a surrogate")
-            raise ArtifactError(f"{folder}: expected a reweighter, found {found}.")
+        artifact = read_method(folder, _KIND)
         reweighter = cls(ReweighterConfig.from_dict(artifact.manifest["config"]))
-        points = artifact.manifest["points"]
-        reweighter._ratio = DensityRatio.restored(
-            artifact.weights, reweighter.config.ratio, points and (int(points[0]), int(points[1]))
-        )
+        reweighter._ratio = read_ratio(artifact, reweighter.config.ratio)
         return reweighter

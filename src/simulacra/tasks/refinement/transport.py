@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -15,15 +16,18 @@ from torch import Tensor
 from ...classify.classifier import torch_threads
 from ...config import Config
 from ...data.weights import checked_weights
-from ...errors import ConfigError, RangeError, ShapeError
+from ...errors import ArtifactError, ConfigError, RangeError, ShapeError
 from ...nets.convex import ConvexNetwork
 from ...random import Stream, generator
 from .problem import Samples, checked_events
+from .storing import Learned, read_method, write_method
 
 __all__ = ["Transport", "TransportConfig"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
+
+_KIND = "transport"
 
 
 class TransportConfig(Config):
@@ -167,6 +171,48 @@ class Transport:
         moved[:, :count] = ends * self._scale[:count] + self._shift[:count]
         return moved, weight
 
+    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
+        """Write networks and settings as a folder; see :func:`save_artifact`.
+
+        Args:
+            folder: its name; must not exist, or hold an earlier method, which is replaced.
+            learned: names of the observables, so that further files can be held against them.
+
+        Raises:
+            ConfigError: if nothing was fitted.
+        """
+        if self._map is None:
+            raise ConfigError("transport: nothing was learned yet; call `fit` or `load` first.")
+        tensors = {f"map.{name}": value for name, value in self._map.state_dict().items()}
+        tensors |= {"shift": torch.from_numpy(self._shift), "scale": torch.from_numpy(self._scale)}
+        return write_method(folder, _KIND, self.config, tensors, learned)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ArtifactError: if the folder is incomplete, changed or holds something else.
+        """
+        artifact = read_method(folder, _KIND)
+        found = cls(TransportConfig.from_dict(artifact.manifest["config"]))
+        state = dict(artifact.weights)
+        try:
+            found._shift, found._scale = (state.pop(n).numpy() for n in ("shift", "scale"))
+            found._map = found._blank().eval()
+            found._map.load_state_dict({n.removeprefix("map."): v for n, v in state.items()})
+        except (KeyError, RuntimeError) as error:
+            raise ArtifactError(
+                f"{folder}: the stored numbers do not fit the settings ({error}). Is it another "
+                "method's file?"
+            ) from error
+        return found
+
+    def _blank(self) -> ConvexNetwork:
+        c = self.config
+        moved = len(self._shift) - c.conditions
+        return ConvexNetwork(moved, c.conditions, c.width, c.hidden, c.softness)
+
     def _scaled(self, rows: Array, weight: FloatArray) -> _Scaled:
         scaled = torch.from_numpy(((rows - self._shift) / self._scale).astype(np.float32))
         count = len(self._shift) - self.config.conditions
@@ -176,9 +222,8 @@ class Transport:
     def _learned(self, source: _Scaled, target: _Scaled, seed: int) -> ConvexNetwork:
         """Train both potentials against each other; return the map's averaged parameters."""
         c = self.config
-        sizes = (source.moved.shape[1], source.given.shape[1], c.width, c.hidden, c.softness)
         outer, inner, kept = (
-            ConvexNetwork(*sizes).initialise(generator(seed, Stream.INITIALISATION, number))
+            self._blank().initialise(generator(seed, Stream.INITIALISATION, number))
             for number in (0, 1, 1)
         )
         optimisers = [
