@@ -17,6 +17,7 @@ from simulacra.tasks.unfolding import (
     GaussianToy,
     OmniFold,
     OmniFoldConfig,
+    Otus,
     Posterior,
     Unfolding,
     load_unfolded,
@@ -124,6 +125,7 @@ def test_replicas_and_pseudo_experiments_keep_particles(problem):
     ("method", "words"),
     [
         (Bayes(), "bayes: unfolds observables and cannot read the particles"),
+        (Otus(), "otus: unfolds observables"),
         (Posterior(), "posterior by flow_matching: unfolds observables"),
         (OmniFold(QUICK.updated(ratio=PolynomialConfig())), "a polynomial is one of observables"),
     ],
