@@ -43,8 +43,8 @@ FLAGS = {
     ),
     "train": "--data --device --geometry --leave-out --out --resume --seed --set --submit recipe",
     "unfold": (
-        "--background --edges --experiments --json --method --observable --out --seed --set --test "
-        "data simulation"
+        "--background --edges --experiments --json --method --observable --out --particles --seed "
+        "--set --test data simulation"
     ),
     "verify": "--json --model --target --trust bundle",
 }

@@ -84,7 +84,7 @@ class RootTable(Table):
                 for name, kind in list(self._root.classnames(cycle=False).items())[:12]
             )
             raise FileFormatError(
-                f"{self.filename}: has no TTree of showers; the file has: {there or 'nothing'}."
+                f"{self.filename}: has no TTree; the file has: {there or 'nothing'}."
                 + (" Of RNTuples, write a TTree." if "RNTuple" in there else "")
             )
         return (marked or here)[:1]
