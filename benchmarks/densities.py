@@ -102,7 +102,7 @@ FAMILIES = {
     ),
     "flow matching": Case(FlowMatchingConfig(solver="heun", steps=12), **PATHS),
     "diffusion": Case(DiffusionConfig(steps=24), **PATHS),
-    "mean flow": Case(MeanFlowConfig(steps=1), **PATHS),
+    "mean flow": Case(MeanFlowConfig(steps=4), **PATHS),
     "mean flow, student": Case(
         MeanFlowConfig(steps=1, lesson="end"), **PATHS, teacher="flow matching"
     ),
