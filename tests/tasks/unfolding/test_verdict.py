@@ -20,7 +20,13 @@ from simulacra.tasks.unfolding import (
     Unfolder,
     Unfolding,
 )
-from simulacra.tasks.unfolding.closure import closure, coverage, pseudo_experiment, self_coverage
+from simulacra.tasks.unfolding.closure import (
+    Coverage,
+    closure,
+    coverage,
+    pseudo_experiment,
+    self_coverage,
+)
 from simulacra.tasks.unfolding.refold import truth_factors
 from simulacra.tasks.unfolding.verdict import prior_shifts, verdict
 
@@ -55,11 +61,35 @@ def test_errors_that_cover_are_told_from_errors_that_do_not():
     honest = coverage(Bayes(CONFIG), _draw, "x", EDGES, experiments=30, seed=1)
     assert 0.5 < honest.mean < 0.85
     assert honest.covers
-    assert honest.sentence().startswith("errors cover")
+    assert honest.sentence().startswith("errors cover as far as so few experiments can tell")
     sure = coverage(_TooSure(), _draw, "x", EDGES, experiments=30, seed=1)
     assert not sure.covers
     assert "do NOT cover" in sure.sentence()
     assert sure.allowed == pytest.approx(2 * math.sqrt(0.6827 * 0.3173 / 30), rel=1e-3)
+
+
+def test_one_bin_that_does_not_cover_is_not_hidden_by_the_others():
+    covered, pulls = np.full(10, 0.75), np.zeros(10)
+    good = Coverage(covered, pulls, 300)
+    assert good.covers
+    assert good.says_much
+    assert good.sentence().startswith("errors cover:")
+    covered = covered.copy()
+    covered[3] = 0.55  # five standard deviations of 300 experiments
+    torn = Coverage(covered, pulls, 300)
+    assert torn.mean > 0.683
+    assert not torn.covers
+    assert "no bin below 60" in torn.sentence()
+    assert Coverage(covered, pulls, 20).covers
+    assert not Coverage(covered, pulls, 20).says_much
+
+
+@pytest.mark.statistical
+def test_chance_alone_hardly_ever_fails_a_bin():
+    """False alarms in 1 % of 2000 honest coverages; the bound is 5 deviations above."""
+    drawn = np.random.default_rng(1).binomial(300, 0.6827, (2000, 12)) / 300
+    failed = sum(bool((row < Coverage(row, row, 300).least).any()) for row in drawn)
+    assert failed < 2000 * 0.01 + 5 * math.sqrt(2000 * 0.01)
 
 
 def test_a_verdict_knows_coverage_without_the_truth():
@@ -147,8 +177,11 @@ def test_only_what_is_all_good_is_believed():
     open_ = verdict(problem, result, found)
     assert not open_.believable
     assert len(open_.remarks) == 2
-    full = verdict(problem, result, found, shift=np.zeros(6), coverage=tested)
-    assert full.believable == tested.covers
+    few = verdict(problem, result, found, shift=np.zeros(6), coverage=tested)
+    assert not few.believable  # five experiments prove nothing
+    many = replace(tested, experiments=300)
+    full = verdict(problem, result, found, shift=np.zeros(6), coverage=many)
+    assert full.believable == many.covers
 
 
 def test_factors_carry_the_simulation_to_a_spectrum():

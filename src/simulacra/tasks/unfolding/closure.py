@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from ...data.pairs import Sample
 from ...data.weights import effective_events
@@ -34,6 +35,7 @@ FloatArray = NDArray[np.float64]
 
 _NOMINAL = math.erf(1 / math.sqrt(2))  # 68.27 %
 _REPEATS = 400
+_ENOUGH = 50  # experiments
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,20 @@ class Coverage:
         return 2 * math.sqrt(_NOMINAL * (1 - _NOMINAL) / self.experiments)
 
     @property
+    def least(self) -> float:
+        """Part that chance leaves uncovered in any of the bins with a probability of 1 %."""
+        deviations = float(norm.isf(0.01 / len(self.covered)))
+        return _NOMINAL - deviations * self.allowed / 2
+
+    @property
     def covers(self) -> bool:
-        """True if the mean over bins is not below 68.3 % by more than is allowed."""
-        return self.mean >= _NOMINAL - self.allowed
+        """True if neither the mean over bins nor a single bin is lower than chance makes it."""
+        return self.mean >= _NOMINAL - self.allowed and bool((self.covered >= self.least).all())
+
+    @property
+    def says_much(self) -> bool:
+        """True if there were so many experiments that a wrong error of a third would be seen."""
+        return self.experiments >= _ENOUGH
 
     def sentence(self) -> str:
         """Say it in words."""
@@ -146,9 +159,14 @@ class Coverage:
             f"pseudo-experiments, mean over {len(self.covered)} bins (worst bin {worst + 1}: "
             f"{self.covered[worst]:.1%}, with a mean pull of {self.pulls[worst]:+.2f})"
         )
-        if self.covers:
+        if self.covers and self.says_much:
             return f"errors cover: {head}."
-        return f"errors do NOT cover: {head}; expected 68.3 % ± {self.allowed:.1%}."
+        if self.covers:
+            return f"errors cover as far as so few experiments can tell: {head}."
+        return (
+            f"errors do NOT cover: {head}; expected 68.3 % ± {self.allowed:.1%}, and no bin below "
+            f"{max(self.least, 0.0):.1%}."
+        )
 
 
 def coverage(

@@ -263,4 +263,5 @@ def _remedy(result: Unfolded) -> str:
 def _covered(coverage: Coverage | None) -> Finding:
     if coverage is None:
         return Finding("coverage", "weak", "nobody tested whether the errors cover.")
-    return Finding("coverage", "good" if coverage.covers else "bad", coverage.sentence())
+    proven: Literal["good", "weak"] = "good" if coverage.says_much else "weak"
+    return Finding("coverage", proven if coverage.covers else "bad", coverage.sentence())
