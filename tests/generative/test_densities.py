@@ -37,7 +37,11 @@ DENSITIES, FAMILIES = bench.DENSITIES, bench.FAMILIES
 
 NATS, AUC = 0.05, 0.55
 
-CANNOT: dict[tuple[str, str], float] = {}
+CANNOT: dict[tuple[str, str], float] = {
+    ("wasserstein gan", "four Gaussians"): 0.78,
+    ("wasserstein gan", "eight Gaussians"): 0.77,
+    ("wasserstein gan", "three rings"): 0.79,
+}
 """Area under the curve that a family reaches where it cannot reach 0.55, see the docs."""
 
 
