@@ -109,7 +109,8 @@ FAMILIES = {
     "variational": Case(
         VariationalAutoencoderConfig(
             local=2, whole=0, beta=0.05, prior=FlowMatchingConfig(solver="heun", steps=12)
-        )
+        ),
+        waves=8,
     ),
     "vector-quantised": Case(
         VectorQuantisedConfig(
