@@ -69,7 +69,11 @@ class Copula(nn.Module):
         weight: Tensor,
         keys: NDArray[np.uint64],
     ) -> Self:
-        """Learn the law from some showers, see the class for shapes."""
+        """Learn the law from some showers, see the class for shapes.
+
+        With layers of one shape it begins where counts of pairs put it
+        (:func:`~simulacra.generative.filled_together.correlations_of_filled`).
+        """
         x, boundary, c, weight = (a[:_FIT_FROM] for a in (scores, boundary, c, weight))
         alike = len(set(self.rings)) == 1
         if alike:

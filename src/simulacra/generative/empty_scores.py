@@ -99,6 +99,7 @@ class EmptyScores:
     def _filled(
         self, scores: Tensor, boundary: Tensor, c: Tensor, keys: NDArray[np.uint64], sweeps: int
     ) -> Tensor:
+        """Return the scores after so many sweeps from independent ones, ``(events, features)``."""
         x = self._independent(scores, boundary, keys)
         for piece in pieces(len(x)):
             given = scores[piece] < boundary[piece], boundary[piece], c[piece], keys[piece]
