@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulacra.config import apply_settings
+from simulacra.random import Stream, generator
 from simulacra.tasks.unfolding import GaussianToy, Unfolding
 from simulacra.tasks.unfolding.closure import coverage
 from simulacra.tasks.unfolding.recipes import method_config, unfolder
@@ -33,16 +34,17 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     config = apply_settings(method_config(name), options.settings)
     if "edges" in type(config).model_fields:
         config = config.updated(edges={"x": list(EDGES)})
-    truth = TOY.truth_in(EDGES, options.data)
+    truth = {"x": TOY.truth_in(EDGES, options.data)}
 
-    def draw(n: int) -> tuple[Unfolding, NDArray[np.float64]]:
+    def draw(n: int) -> tuple[Unfolding, dict[str, NDArray[np.float64]]]:
         seed = options.seed
-        return TOY.problem(options.simulated, options.data, seed=seed, experiment=n), truth
+        data = int(generator(seed, Stream.SPLIT, n).poisson(options.data))
+        return TOY.problem(options.simulated, data, seed=seed, experiment=n), truth
 
     start = time.process_time()
     found = coverage(
-        unfolder(config), draw, "x", EDGES, experiments=options.experiments, seed=options.seed
-    )
+        unfolder(config), draw, {"x": EDGES}, experiments=options.experiments, seed=options.seed
+    )["x"]
     return {
         "method": name,
         "mean": found.mean,
@@ -61,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("methods", nargs="*", default=["bayes", "omnifold-polynomial"])
     parser.add_argument("--experiments", type=int, default=300)
-    parser.add_argument("--data", type=int, default=1000, help="true events behind the data")
+    parser.add_argument("--data", type=int, default=1000, help="expected true events behind data")
     parser.add_argument("--simulated", type=int, default=4000)
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--seed", type=int, default=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from simulacra.random import Stream, generator
 from simulacra.tasks.unfolding import GaussianToy
 from simulacra.tasks.unfolding.closure import coverage
 from simulacra.tasks.unfolding.recipes import method_config, unfolder
@@ -20,12 +21,13 @@ def test_errors_cover_in_300_experiments(name):
     config = method_config(name).updated(replicas=30)
     if name == "bayes":
         config = config.updated(edges={"x": list(EDGES)})
-    truth = TOY.truth_in(EDGES, 1000)
+    truth = {"x": TOY.truth_in(EDGES, 1000)}
 
     def draw(n):
-        return TOY.problem(4000, 1000, seed=1, experiment=n), truth
+        data = int(generator(1, Stream.SPLIT, n).poisson(1000))
+        return TOY.problem(4000, data, seed=1, experiment=n), truth
 
-    found = coverage(unfolder(config), draw, "x", EDGES, experiments=300, seed=1)
+    found = coverage(unfolder(config), draw, {"x": EDGES}, experiments=300, seed=1)["x"]
     # 2 standard deviations of one bin's part; the mean of nine correlated bins scatters less.
     # Above the nominal part by more than that, errors would be too large by a fifth.
     assert found.covers, found.sentence()

@@ -115,8 +115,8 @@ def test_a_background_of_particles_is_taken_away(problem):
 
 def test_replicas_and_pseudo_experiments_keep_particles(problem):
     assert problem.resampled(1, 0).data.particles is not None
-    found = OmniFold(QUICK).fit(problem, seed=1).spectrum("x", [-1, 0, 1])
-    experiment, _ = pseudo_experiment(problem, found, seed=1, experiment=0)
+    factor = np.ones(len(problem.simulation))
+    experiment, _ = pseudo_experiment(problem, factor, seed=1, experiment=0)
     assert experiment.particles == problem.particles == (4, 1)
     assert len(experiment.data.particles) == len(experiment.data)
 

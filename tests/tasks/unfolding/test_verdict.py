@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simulacra.classify.polynomial import PolynomialConfig
-from simulacra.data.pairs import Sample
+from simulacra.data.pairs import Pairs, Sample
 from simulacra.errors import RangeError
 from simulacra.tasks.unfolding import (
     Bayes,
@@ -27,7 +27,8 @@ from simulacra.tasks.unfolding.closure import (
     pseudo_experiment,
     self_coverage,
 )
-from simulacra.tasks.unfolding.refold import truth_factors
+from simulacra.tasks.unfolding.refold import found_factors, truth_factors
+from simulacra.tasks.unfolding.spectrum import histogram
 from simulacra.tasks.unfolding.verdict import prior_shifts, verdict
 
 EDGES = np.linspace(-1.5, 2.1, 7)
@@ -44,8 +45,11 @@ class _TooSure(Unfolder):
         return replace(found, replicas={"x": middle + 0.25 * (found.replicas["x"] - middle)})
 
 
+BINS = {"x": EDGES}
+
+
 def _draw(n):
-    return TOY.problem(3000, 1000, seed=5, experiment=n), TOY.truth_in(EDGES, 1000)
+    return TOY.problem(3000, 1000, seed=5, experiment=n), {"x": TOY.truth_in(EDGES, 1000)}
 
 
 def _findings(problem, method=None, **given):
@@ -58,11 +62,11 @@ def _findings(problem, method=None, **given):
 @pytest.mark.statistical
 def test_errors_that_cover_are_told_from_errors_that_do_not():
     # 6 bins, 30 experiments: the mean of an honest method scatters by 0.05 around 0.68
-    honest = coverage(Bayes(CONFIG), _draw, "x", EDGES, experiments=30, seed=1)
+    honest = coverage(Bayes(CONFIG), _draw, BINS, experiments=30, seed=1)["x"]
     assert 0.5 < honest.mean < 0.85
     assert honest.covers
     assert honest.sentence().startswith("errors cover as far as so few experiments can tell")
-    sure = coverage(_TooSure(), _draw, "x", EDGES, experiments=30, seed=1)
+    sure = coverage(_TooSure(), _draw, BINS, experiments=30, seed=1)["x"]
     assert not sure.covers
     assert "do NOT cover" in sure.sentence()
     assert sure.allowed == pytest.approx(2 * math.sqrt(0.6827 * 0.3173 / 30), rel=1e-3)
@@ -94,8 +98,9 @@ def test_chance_alone_hardly_ever_fails_a_bin():
 
 def test_a_verdict_knows_coverage_without_the_truth():
     problem = TOY.problem(6000, 1000, seed=3)
-    found = Bayes(CONFIG).fit(problem, seed=1).spectrum("x", EDGES)
-    tested = self_coverage(_TooSure(), problem, found, experiments=20, seed=2)
+    result = Bayes(CONFIG).fit(problem, seed=1)
+    spectra = [result.spectrum("x", EDGES)]
+    (tested,) = self_coverage(_TooSure(), problem, result, spectra, experiments=20, seed=2)
     assert not tested.covers
     assert _findings(problem, coverage=tested)["coverage"].level == "bad"
     assert _findings(problem)["coverage"].level == "weak"
@@ -104,16 +109,18 @@ def test_a_verdict_knows_coverage_without_the_truth():
 def test_pseudo_experiments_have_the_found_truth_and_as_many_events():
     problem = TOY.problem(40_000, 1000, seed=3)
     found = Bayes(CONFIG).fit(problem, seed=1).spectrum("x", EDGES)
-    pseudo, truth = pseudo_experiment(problem, found, seed=4, experiment=0)
+    factor = truth_factors(problem.simulation, found)
+    pseudo, truth = pseudo_experiment(problem, factor, seed=4, experiment=0)
     assert pseudo.measured.weights.sum() == pytest.approx(1000, abs=5 * math.sqrt(1000))
-    shares, wanted = truth / truth.sum(), found.counts / found.counts.sum()
+    counts = histogram(truth.column("x"), truth.weights, EDGES)
+    shares, wanted = counts / counts.sum(), found.counts / found.counts.sum()
     np.testing.assert_allclose(shares, wanted, rtol=0.08)  # 20,000 events in 6 bins
     assert len(pseudo.simulation) == 20_000
 
 
 def test_no_experiments_are_refused():
     with pytest.raises(RangeError, match="at least 1 experiment"):
-        coverage(Bayes(CONFIG), _draw, "x", EDGES, experiments=0, seed=1)
+        coverage(Bayes(CONFIG), _draw, BINS, experiments=0, seed=1)
 
 
 def test_a_prior_is_remembered_after_one_iteration_and_forgotten_after_many():
@@ -173,7 +180,7 @@ def test_only_what_is_all_good_is_believed():
     method = Bayes(CONFIG)
     result = method.fit(problem, seed=1)
     found = result.spectrum("x", EDGES)
-    tested = coverage(method, _draw, "x", EDGES, experiments=5, seed=1)
+    tested = coverage(method, _draw, BINS, experiments=5, seed=1)["x"]
     open_ = verdict(problem, result, found)
     assert not open_.believable
     assert len(open_.remarks) == 2
@@ -192,6 +199,55 @@ def test_factors_carry_the_simulation_to_a_spectrum():
     counts = np.histogram(x, EDGES, weights=factor)[0]
     np.testing.assert_allclose(counts / counts.sum(), found.counts / found.counts.sum(), rtol=1e-9)
     assert (factor[x < EDGES[0]] == factor[(x > EDGES[0]) & (x < EDGES[1])][0]).all()
+
+
+def test_factors_of_several_spectra_carry_the_simulation_to_all_of_them():
+    problem = _two_observables()
+    result = Bayes(BayesConfig(edges={"x": tuple(EDGES), "y": tuple(EDGES)}, replicas=2)).fit(
+        problem, seed=1
+    )
+    spectra = [result.spectrum(name, EDGES) for name in ("x", "y")]
+    factor = found_factors(problem.simulation, result, spectra)
+    for found in spectra:
+        values = problem.simulation.truth[:, result.names.index(found.observable)]
+        counts = histogram(values, factor, EDGES)
+        shares, wanted = counts / counts.sum(), found.counts / found.counts.sum()
+        np.testing.assert_allclose(shares, wanted, atol=2e-3)
+    alone = truth_factors(problem.simulation, spectra[0])
+    np.testing.assert_allclose(found_factors(problem.simulation, result, spectra[:1]), alone)
+
+
+def test_coverage_of_several_spectra_takes_one_set_of_experiments():
+    problem = _two_observables()
+    method = Bayes(BayesConfig(edges={"x": tuple(EDGES), "y": tuple(EDGES)}, replicas=10))
+    result = method.fit(problem, seed=1)
+    spectra = [result.spectrum(name, EDGES) for name in ("x", "y")]
+    done = []
+    tests = self_coverage(
+        method,
+        problem,
+        result,
+        spectra,
+        experiments=3,
+        seed=1,
+        progress=lambda now, of: done.append((now, of)),
+    )
+    assert done == [(1, 3), (2, 3), (3, 3)]
+    assert [test.experiments for test in tests] == [3, 3]
+    assert not np.array_equal(tests[0].pulls, tests[1].pulls)
+
+
+def _two_observables():
+    """Correlated truths, each measured with noise; the data are shifted in both."""
+    rng = np.random.default_rng(3)
+
+    def drawn(events, shift):
+        truth = rng.multivariate_normal([shift, -shift], [[1, 0.5], [0.5, 1]], events)
+        return truth, truth + 0.4 * rng.normal(size=truth.shape)
+
+    truth, reco = drawn(20_000, 0.0)
+    names = ("x", "y")
+    return Unfolding(Pairs(truth, reco, names, names), Sample(drawn(4000, 0.3)[1], names))
 
 
 @pytest.mark.statistical

@@ -18,9 +18,9 @@ from ...evaluation.metrics.separation import separation_power
 from ...random import Stream, generator
 from .method import Progress, Unfolder
 from .problem import Unfolding
-from .refold import truth_factors
+from .refold import found_factors
 from .result import Unfolded
-from .spectrum import Spectrum, histogram
+from .spectrum import ONE_SIGMA, Spectrum, histogram
 
 __all__ = [
     "Closure",
@@ -33,7 +33,6 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
-_NOMINAL = math.erf(1 / math.sqrt(2))  # 68.27 %
 _REPEATS = 400
 _ENOUGH = 50  # experiments
 
@@ -133,18 +132,18 @@ class Coverage:
     @property
     def allowed(self) -> float:
         r"""Two standard deviations of a covered part: :math:`2 \sqrt{p (1 - p) / N}`."""
-        return 2 * math.sqrt(_NOMINAL * (1 - _NOMINAL) / self.experiments)
+        return 2 * math.sqrt(ONE_SIGMA * (1 - ONE_SIGMA) / self.experiments)
 
     @property
     def least(self) -> float:
         """Part that chance leaves uncovered in any of the bins with a probability of 1 %."""
         deviations = float(norm.isf(0.01 / len(self.covered)))
-        return _NOMINAL - deviations * self.allowed / 2
+        return ONE_SIGMA - deviations * self.allowed / 2
 
     @property
     def covers(self) -> bool:
         """True if neither the mean over bins nor a single bin is lower than chance makes it."""
-        return self.mean >= _NOMINAL - self.allowed and bool((self.covered >= self.least).all())
+        return self.mean >= ONE_SIGMA - self.allowed and bool((self.covered >= self.least).all())
 
     @property
     def says_much(self) -> bool:
@@ -171,52 +170,59 @@ class Coverage:
 
 def coverage(
     method: Unfolder,
-    draw: Callable[[int], tuple[Unfolding, FloatArray]],
-    observable: str,
-    edges: Sequence[float] | FloatArray,
+    draw: Callable[[int], tuple[Unfolding, Mapping[str, FloatArray]]],
+    edges: Mapping[str, Sequence[float] | FloatArray],
     *,
     experiments: int,
     seed: int,
     progress: Progress | None = None,
-) -> Coverage:
+) -> dict[str, Coverage]:
     """Unfold pseudo-experiments, each with errors of its own, and count.
 
     Args:
         method: which one, its ``replicas`` above 1.
-        draw: gives experiment n and the expected true counts, ``(bins,)``.
-        observable: which spectrum.
-        edges: of its bins.
+        draw: gives experiment n and, by observable, the expected true counts, ``(bins,)``.
+        edges: of the bins by observable.
         experiments: how many.
         seed: identity of the unfoldings.
         progress: called after each.
+
+    Returns:
+        What was counted, by observable.
 
     Raises:
         RangeError: if there is no experiment.
     """
     if experiments < 1:
         raise RangeError(f"coverage: expected at least 1 experiment, got {experiments}.")
-    distance = []
+    pulls: dict[str, list[FloatArray]] = {name: [] for name in edges}
     for n in range(experiments):
         problem, truth = draw(n)
-        found = method.fit(problem, seed=seed + n).spectrum(observable, edges)
-        error = np.where(found.error > 0, found.error, np.inf)
-        distance.append((found.counts - truth) / error)
+        result = method.fit(problem, seed=seed + n)
+        for name, bins in edges.items():
+            found = result.spectrum(name, bins)
+            error = np.where(found.error > 0, found.error, np.inf)
+            pulls[name].append((found.counts - truth[name]) / error)
         if progress:
             progress(n + 1, experiments)
-    pulls = np.stack(distance)
+    return {name: _counted(np.stack(rows)) for name, rows in pulls.items()}
+
+
+def _counted(pulls: FloatArray) -> Coverage:
     held = (np.abs(pulls) <= 1) & (pulls != 0)  # a bin without an error holds nothing
-    return Coverage(held.mean(axis=0), pulls.mean(axis=0), experiments)
+    return Coverage(held.mean(axis=0), pulls.mean(axis=0), len(pulls))
 
 
 def self_coverage(
     method: Unfolder,
     problem: Unfolding,
-    found: Spectrum,
+    result: Unfolded,
+    spectra: Sequence[Spectrum],
     *,
     experiments: int,
     seed: int,
     progress: Progress | None = None,
-) -> Coverage:
+) -> list[Coverage]:
     """Test a method's errors on pseudo-experiments made of the problem's own simulation.
 
     See :func:`pseudo_experiment`; this is how a verdict knows whether errors cover without a
@@ -225,51 +231,53 @@ def self_coverage(
     Args:
         method: which one.
         problem: simulation and data.
-        found: the unfolded spectrum, which pseudo-data follow.
+        result: what the method found.
+        spectra: of it; pseudo-data follow all of them, and each is tested.
         experiments: how many.
         seed: identity of experiments and unfoldings.
         progress: called after each.
     """
+    factor = found_factors(problem.simulation, result, spectra)
+    edges = {found.observable: found.edges for found in spectra}
 
-    def draw(n: int) -> tuple[Unfolding, FloatArray]:
-        return pseudo_experiment(problem, found, seed=seed, experiment=n)
+    def draw(n: int) -> tuple[Unfolding, dict[str, FloatArray]]:
+        pseudo, truth = pseudo_experiment(problem, factor, seed=seed, experiment=n)
+        return pseudo, {name: _in_bins(truth, name, bins) for name, bins in edges.items()}
 
-    return coverage(
-        method,
-        draw,
-        found.observable,
-        found.edges,
-        experiments=experiments,
-        seed=seed,
-        progress=progress,
-    )
+    found = coverage(method, draw, edges, experiments=experiments, seed=seed, progress=progress)
+    return list(found.values())
 
 
 def pseudo_experiment(
-    problem: Unfolding, found: Spectrum, *, seed: int, experiment: int
-) -> tuple[Unfolding, FloatArray]:
-    """Make pseudo-data with a known truth like the one that was found.
+    problem: Unfolding, factor: FloatArray, *, seed: int, experiment: int
+) -> tuple[Unfolding, Sample]:
+    """Make pseudo-data with a known truth from simulated events.
 
-    A random half of the simulated events is weighted to the found spectrum, see
-    :func:`~simulacra.tasks.unfolding.refold.truth_factors`, and each is taken n times, n Poisson
-    of a mean such that there are as many as data; the other half stays the simulation. Negative
-    weights count as none.
+    A random half of the simulated events is weighted, and each is taken n times, n Poisson of a
+    mean such that there are as many as data; the other half stays the simulation. Negative weights
+    count as none.
+
+    Args:
+        problem: simulation and data.
+        factor: by which to weight a simulated event, such as that of
+            :func:`~simulacra.tasks.unfolding.refold.found_factors`, shape ``(events,)``.
+        seed: identity of the experiments.
+        experiment: which one.
 
     Returns:
-        The problem, and the expected true counts in the bins of the spectrum, ``(bins,)``.
+        The problem, and true events with their expected weights.
     """
     simulation = problem.simulation
     rng = generator(seed, Stream.SPLIT, experiment)
     order = rng.permutation(len(simulation))
     middle = len(order) // 2
     behind, kept = simulation.select(order[:middle]), simulation.select(order[middle:])
-    weight = np.maximum(behind.weights, 0.0) * truth_factors(behind, found)
+    weight = np.maximum(behind.weights, 0.0) * factor[order[:middle]]
     seen = behind.in_reco
     weight *= effective_events(problem.data.weights) / weight[seen].sum()
-    there = behind.weighted(weight).true_sample()
     times = rng.poisson(weight[seen]).astype(np.float64)
     data = behind.weighted(np.ones(len(behind))).reco_sample().weighted(times)
-    return Unfolding(kept, data), _in_bins(there, found.observable, found.edges)
+    return Unfolding(kept, data), behind.weighted(weight).true_sample()
 
 
 def _in_bins(sample: Sample, name: str, edges: FloatArray) -> FloatArray:

@@ -37,6 +37,7 @@ def joined(
     *,
     method: str,
     about: Mapping[str, Any],
+    networks: int = 1,
 ) -> UnfoldedEvents:
     """Put the simulation's truth, as iteration 0, and all that was drawn side by side.
 
@@ -47,6 +48,7 @@ def joined(
         problem: simulation and data.
         method: who drew.
         about: settings, seed and whatever else belongs to the provenance.
+        networks: how many members in a row are of the same replica.
     """
     iterations = len(members[0])
     prior = problem.simulation.true_sample()
@@ -72,4 +74,5 @@ def joined(
         events=np.concatenate([block.truth for block in blocks]),
         history=history,
         replicas=replicas,
+        networks=networks,
     )

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Discriminator, Field, Tag
 
+from ...batch import Draws
 from ...classify.polynomial import PolynomialConfig
 from ...config import Config
 from ...errors import ShapeError
@@ -46,7 +47,7 @@ PosteriorFamily = Annotated[
 _TRAINING = TrainingConfig(
     epochs=20, batch_size=256, warmup_steps=50, average=0.99, validation_fraction=0.1, threads=1
 )
-_TILE = 256
+_TILE = 1024
 _NETWORK, _DRAW, _RATIO, _MISSED, _FAKES, _SPREAD = range(6)
 
 
@@ -59,12 +60,15 @@ class PosteriorConfig(Config):
         family: the generator of the truth given what was measured.
         width: size of its networks' hidden state.
         blocks: residual blocks of its networks.
-        training: how it is trained; later iterations go on from where the one before ended.
+        training: how it is trained.
+        later_epochs: epochs of later iterations, which go on from where the one before ended.
         ratio: how the prior is weighted to the truth that was found, and how odds of fakes and
             of missed events are estimated.
         iterations: 1 keeps the simulation's prior.
-        members: full unfoldings of bootstrap replicas of data and simulation, each with networks
-            of its own; the result is their mean, the error their scatter.
+        members: bootstrap replicas of data and simulation.
+        networks: full unfoldings of each replica, with networks and draws of their own. The result
+            is the mean of all; the error is the scatter of the replicas, without what their
+            networks add, see :func:`~simulacra.tasks.unfolding.spectrum.replica_covariance`.
     """
 
     method: Literal["posterior"] = "posterior"
@@ -73,9 +77,11 @@ class PosteriorConfig(Config):
     width: int = Field(default=64, ge=1)
     blocks: int = Field(default=2, ge=1)
     training: TrainingConfig = _TRAINING
+    later_epochs: int = Field(default=8, ge=1)
     ratio: RatioSettings = PolynomialConfig()
     iterations: int = Field(default=3, ge=1)
     members: int = Field(default=8, ge=1)
+    networks: int = Field(default=2, ge=1)
 
 
 class Posterior(Unfolder):
@@ -113,17 +119,20 @@ class Posterior(Unfolder):
         refuse_particles(problem, f"{config.method} by {config.family.family}")
         if isinstance(config.family, BridgeConfig):
             problem = _both_sides(problem)
+        replicas = config.members if errors else 1
         members = []
-        for member in range(config.members if errors else 1):
-            replica = problem.resampled(seed, member) if errors else problem
-            members.append(_Member(config, replica, seed_of(seed, member)).rounds())
+        for number in range(replicas * config.networks):
+            replica, network = divmod(number, config.networks)
+            drawn = problem.resampled(seed, replica) if errors else problem
+            members.append(_Member(config, drawn, seed_of(seed, replica, network)).rounds())
             if progress:
-                progress(member + 1, config.members)
+                progress(number + 1, replicas * config.networks)
         return joined(
             members,
             problem,
             method=f"{config.method} by {config.family.family}",
             about={"settings": config.to_dict(), "seed": seed},
+            networks=config.networks,
         )
 
 
@@ -186,9 +195,15 @@ class _Member:
             torch.from_numpy(weight[used]).float(),
             digest="unfolding",
         )
+        seed = seed_of(self.seed, _NETWORK, iteration)
+        draws = Draws(seed, 0, len(data.x))
+        self.model.fit_constants(data.x, data.condition, data.weight, draws)
         with tempfile.TemporaryDirectory() as folder:
-            seed = seed_of(self.seed, _NETWORK, iteration)
-            train(self.model, data, self.config.training, seed=seed, folder=Path(folder))
+            train(self.model, data, self._training(iteration), seed=seed, folder=Path(folder))
+
+    def _training(self, iteration: int) -> TrainingConfig:
+        config = self.config.training
+        return config.updated(epochs=self.config.later_epochs) if iteration else config
 
     def _draw(self, iteration: int, prior: FloatArray) -> Drawn:
         """Draw the truth of every measured event of a weight."""

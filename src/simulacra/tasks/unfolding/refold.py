@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeGuard
 
 import numpy as np
@@ -25,6 +26,7 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 _LARGEST = 5.0  # factor on a simulated event; beyond, a single event decides
+_TURNS = 10
 
 
 def truth_factors(simulation: Pairs, found: Spectrum) -> FloatArray:
@@ -53,23 +55,31 @@ def truth_factors(simulation: Pairs, found: Spectrum) -> FloatArray:
     return np.where(simulation.in_truth, factor[at], 1.0)
 
 
-def found_factors(simulation: Pairs, result: Unfolded, found: Spectrum) -> FloatArray:
+def found_factors(simulation: Pairs, result: Unfolded, spectra: Sequence[Spectrum]) -> FloatArray:
     """Return by which factor to weight simulated events so that their truth is what was found.
 
-    Of a method that weights the simulation it is its weights over the prior's, in all observables
-    at once; else it is that of :func:`truth_factors`.
+    Of a method that weights the simulation it is its weights over the prior's. Else the factors of
+    :func:`truth_factors` are taken in turn until every spectrum is right (W. E. Deming, F. F.
+    Stephan, "On a least squares adjustment of a sampled frequency table when the expected marginal
+    totals are known", 1940): correlations stay the simulation's.
 
     Args:
         simulation: its events.
         result: what was unfolded.
-        found: one spectrum of it.
+        spectra: of it.
 
     Returns:
         Shape ``(events,)``.
     """
+    factor = np.ones(len(simulation))
     if not weights_the_simulation(result, simulation):
-        return truth_factors(simulation, found)
-    factor, prior = np.ones(len(simulation)), result.weights(0)
+        for _ in range(_TURNS if len(spectra) > 1 else 1):
+            for found in spectra:
+                weighted = simulation.weighted(simulation.weights * factor)
+                factor = factor * truth_factors(weighted, found)
+                factor = np.clip(factor, 1 / _LARGEST, _LARGEST)
+        return factor
+    prior = result.weights(0)
     factor[simulation.in_truth] = np.divide(
         result.weights(), prior, out=np.zeros_like(prior), where=prior != 0
     )
@@ -85,7 +95,7 @@ def refolded(problem: Unfolding, result: Unfolded, found: Spectrum) -> Sample:
         found: one spectrum of it.
     """
     simulation = problem.simulation
-    factor = found_factors(simulation, result, found)
+    factor = found_factors(simulation, result, [found])
     return simulation.weighted(simulation.weights * factor).reco_sample()
 
 

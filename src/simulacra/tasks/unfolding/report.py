@@ -15,7 +15,7 @@ from ...data.pairs import Sample
 from ...errors import UnknownNameError
 from ...evaluation.plots.canvas import png
 from ...execute import atomic_path, atomic_text
-from .closure import Closure, closure, self_coverage
+from .closure import Closure, Coverage, closure, self_coverage
 from .method import Progress, Unfolder
 from .picture import Panel, picture
 from .problem import Unfolding
@@ -120,10 +120,10 @@ def unfold(
         problem: simulation and data.
         edges: of the bins by observable; those that the method did not unfold are left out.
         seed: identity of everything that is drawn.
-        experiments: pseudo-experiments for the coverage of each spectrum; 0 is none.
-        prior: unfold again from another prior, for each spectrum.
+        experiments: pseudo-experiments for the coverage of the spectra; 0 is none.
+        prior: unfold again from another prior.
         truth: true events behind the data, where they are pseudo-data.
-        progress: called after every step of the unfolding itself.
+        progress: called after every step of the unfolding itself, then after every experiment.
     """
     result = method.fit(problem, seed=seed, progress=progress)
     wanted = {name: bins for name, bins in edges.items() if name in result.names}
@@ -131,17 +131,14 @@ def unfold(
     shifts: Sequence[FloatArray | None] = [None] * len(spectra)
     if prior:
         shifts = prior_shifts(method, problem, result, spectra, seed=seed)
-    verdicts = tuple(
-        verdict(
-            problem,
-            result,
-            found,
-            shift=shift,
-            coverage=self_coverage(method, problem, found, experiments=experiments, seed=seed)
-            if experiments
-            else None,
+    tests: Sequence[Coverage | None] = [None] * len(spectra)
+    if experiments:
+        tests = self_coverage(
+            method, problem, result, spectra, experiments=experiments, seed=seed, progress=progress
         )
-        for found, shift in zip(spectra, shifts, strict=True)
+    verdicts = tuple(
+        verdict(problem, result, found, shift=shift, coverage=tested)
+        for found, shift, tested in zip(spectra, shifts, tests, strict=True)
     )
     remarks = tuple(remark for judged in verdicts for remark in judged.remarks)
     closures = () if truth is None else closure(result, problem, truth, wanted, seed=seed)

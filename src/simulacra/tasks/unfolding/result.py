@@ -18,13 +18,11 @@ from ...artifact import Artifact, load_artifact, save_artifact
 from ...data.pairs import Sample
 from ...errors import ArtifactError, RangeError, ShapeError, UnknownNameError
 from ...random import NOISE_LAW
-from .spectrum import Spectrum, checked_edges, histogram
+from .spectrum import Spectrum, checked_edges, histogram, replica_covariance
 
 __all__ = ["Unfolded", "UnfoldedEvents", "UnfoldedSpectra", "load_unfolded"]
 
 FloatArray = NDArray[np.float64]
-
-_FEWEST_REPLICAS = 2
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,6 +76,10 @@ class Unfolded(ABC):
     def _arrays(self) -> dict[str, NDArray[Any]]:
         """Return what is stored beside the manifest."""
 
+    def _said(self) -> dict[str, Any]:
+        """Return what the manifest says beside what every result has."""
+        return {}
+
     def save(self, folder: Path | str) -> Path:
         """Write a folder that :func:`load_unfolded` reads; it appears whole or not at all.
 
@@ -97,6 +99,7 @@ class Unfolded(ABC):
             "known_failures": list(self.remarks) or ["none found"],
             "package": __version__,
             "noise_law": NOISE_LAW,
+            **self._said(),
         }
         arrays = {
             name: torch.from_numpy(np.ascontiguousarray(array))
@@ -104,13 +107,11 @@ class Unfolded(ABC):
         }
         return save_artifact(folder, Artifact(manifest, arrays, np.zeros(0, np.uint64)))
 
-    def _covariance(self, replicas: FloatArray) -> FloatArray:
-        if len(replicas) < _FEWEST_REPLICAS:
-            raise RangeError(
-                f"{self.method}: expected at least {_FEWEST_REPLICAS} bootstrap replicas for an "
-                f"error, found {len(replicas)}; unfold again with more `replicas`."
-            )
-        return np.atleast_2d(np.cov(replicas, rowvar=False))
+    def _covariance(self, replicas: FloatArray, networks: int = 1) -> FloatArray:
+        try:
+            return replica_covariance(replicas, networks)
+        except RangeError as error:
+            raise RangeError(f"{self.method}: {error}") from error
 
     def _row(self, iteration: int) -> int:
         if not -self.iterations - 1 <= iteration <= self.iterations:
@@ -130,12 +131,15 @@ class UnfoldedEvents(Unfolded):
         history: weights after each iteration, from the prior on, at the normalisation of the
             data, shape ``(iterations + 1, events)``.
         replicas: weights that bootstrap replicas give to the same events after the last
-            iteration, shape ``(replicas, events)``.
+            iteration, shape ``(replicas * networks, events)``.
+        networks: unfoldings of each replica, which stand together in ``replicas``; above 1 the
+            weights of ``history`` are the mean of all of them.
     """
 
     events: FloatArray
     history: FloatArray
     replicas: NDArray[np.float32]
+    networks: int = 1
 
     @property
     def iterations(self) -> int:
@@ -168,7 +172,10 @@ class UnfoldedEvents(Unfolded):
     ) -> Spectrum:
         counts, edges = self.counts(observable, bins, iteration), np.asarray(bins, np.float64)
         replicas = histogram(self.sample(iteration).column(observable), self.replicas, edges)
-        return Spectrum(observable, edges, counts, self._covariance(replicas))
+        return Spectrum(observable, edges, counts, self._covariance(replicas, self.networks))
+
+    def _said(self) -> dict[str, Any]:
+        return {"networks": self.networks}
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {"events": self.events, "history": self.history, "replicas": self.replicas}
@@ -263,7 +270,7 @@ def load_unfolded(folder: Path | str) -> Unfolded:
         "remarks": tuple(said.get("remarks", ())),
     }
     if said.get("kind") == UnfoldedEvents.__name__:
-        return UnfoldedEvents(**shared, **arrays)
+        return UnfoldedEvents(**shared, **arrays, networks=said.get("networks", 1))
     if said.get("kind") == UnfoldedSpectra.__name__:
         parts: dict[str, Any] = {
             part: {name: arrays[f"{part}/{name}"] for name in shared["names"]}

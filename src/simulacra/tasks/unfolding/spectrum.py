@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from ...errors import RangeError, ShapeError
 
-__all__ = ["Spectrum", "checked_edges", "histogram", "quantile_edges"]
+__all__ = [
+    "ONE_SIGMA",
+    "Spectrum",
+    "checked_edges",
+    "histogram",
+    "quantile_edges",
+    "replica_covariance",
+]
+
+ONE_SIGMA = math.erf(1 / math.sqrt(2))
+"""Probability of less than one standard deviation: 68.27 %."""
 
 FloatArray = NDArray[np.float64]
+
+_FEWEST_REPLICAS = 2
+_MOST_TAKEN = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +86,48 @@ class Spectrum:
         shares = self.counts / total
         slope = (np.eye(len(shares)) - shares[:, None]) / total
         return Spectrum(self.observable, self.edges, shares, slope @ self.covariance @ slope.T)
+
+
+def replica_covariance(counts: FloatArray, networks: int = 1) -> FloatArray:
+    r"""Return the covariance of an unfolded spectrum, from what bootstrap replicas found.
+
+    The replicas scatter by what chance does to data and simulation, and by what chance does to
+    networks and drawn events. With several unfoldings of one replica the second part is known,
+
+    .. math:: C = B - \Bigl(1 - \frac1K\Bigr) \frac{W}{n}
+
+    with the covariance B of the K replicas' means and W of the n unfoldings of one replica: the
+    spectrum is the mean of all :math:`n K`, in which the second part is K times smaller. One
+    share :math:`\sum_i W_{ii} / \sum_i B_{ii}`, each term over the bin's count, serves all bins,
+    and at most half is taken away, as both matrices are estimates.
+
+    Few replicas know their covariance badly. It is widened by the square of Student's t for
+    :math:`K - 1` degrees of freedom, so that the stated errors hold the truth as often as one
+    standard deviation of a normal law does (68.3 %); by 1.04 for 10 replicas, by 1.20 for 4.
+
+    Args:
+        counts: shape ``(replicas * networks, bins)``, the unfoldings of a replica together.
+        networks: unfoldings of each replica; 1 if the spectrum has the chance of one of them.
+
+    Raises:
+        RangeError: if there are fewer than 2 replicas.
+    """
+    rows = counts.reshape(-1, networks, counts.shape[-1])
+    replicas, means = len(rows), rows.mean(axis=1)
+    if replicas < _FEWEST_REPLICAS:
+        raise RangeError(
+            f"expected at least {_FEWEST_REPLICAS} bootstrap replicas for an error, found "
+            f"{replicas}; unfold again with more of them (`replicas` or `members`)."
+        )
+    between = np.atleast_2d(np.cov(means, rowvar=False))
+    if networks > 1:
+        within = rows.var(axis=1, ddof=1).mean(axis=0)
+        size = np.maximum(np.abs(means.mean(axis=0)), 1e-12)
+        scatter = float((np.diag(between) / size).sum())
+        drawn = float((within / size).sum()) * (1 - 1 / replicas) / networks
+        between *= 1 - min(drawn / scatter, _MOST_TAKEN) if scatter > 0 else 1.0
+    widening = float(student.ppf((1 + ONE_SIGMA) / 2, replicas - 1))
+    return np.asarray(between * widening**2)
 
 
 def checked_edges(edges: Sequence[float] | FloatArray, events: float, what: str) -> FloatArray:

@@ -13,7 +13,7 @@ from .closure import Coverage
 from .map_check import MapCheck
 from .method import Unfolder
 from .problem import Unfolding
-from .refold import found_factors, refolded, refolding_p_value, weights_the_simulation
+from .refold import found_factors, refolded, refolding_p_value
 from .result import Unfolded
 from .spectrum import Spectrum, histogram
 
@@ -119,13 +119,11 @@ def prior_shifts(
         Shape ``(bins,)`` for each spectrum.
     """
     simulation = problem.simulation
-    shifts, again = [], None
+    shifts = []
+    factor = np.clip(found_factors(simulation, result, spectra), 0.2, 5.0)
+    other = replace(problem, simulation=simulation.weighted(simulation.weights * np.sqrt(factor)))
+    again = method.fit(other, seed=seed, errors=False)
     for found in spectra:
-        if again is None or not weights_the_simulation(result, simulation):
-            factor = np.clip(found_factors(simulation, result, found), 0.2, 5.0)
-            weight = simulation.weights * np.sqrt(factor)
-            other = replace(problem, simulation=simulation.weighted(weight))
-            again = method.fit(other, seed=seed, errors=False)
         error = np.where(found.error > 0, found.error, np.inf)
         counts = again.counts(found.observable, found.edges)
         shifts.append(np.asarray((counts - found.counts) / error))
