@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
+from ...artifact import Artifact
 from ...errors import ShapeError
 from .problem import Samples, checked_events
 from .reweighting import Reweighter, ReweighterConfig
-from .storing import Learned, read_method, read_ratio, with_ratio, write_method
+from .storing import Contents, Stored, read_ratio, with_ratio
 
 __all__ = ["ConditionalConfig", "ConditionalReweighter"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
-
-_KIND = "conditional reweighter"
 
 
 class ConditionalConfig(ReweighterConfig):
@@ -29,7 +27,7 @@ class ConditionalConfig(ReweighterConfig):
     """The last so many observables are what the others depend on."""
 
 
-class ConditionalReweighter:
+class ConditionalReweighter(Stored[ConditionalConfig]):
     r"""Learn :math:`w(x \mid c) = p_t(x \mid c) / p_s(x \mid c)`.
 
     B. Nachman, J. Thaler, "Neural conditional reweighting", 2021,
@@ -47,9 +45,11 @@ class ConditionalReweighter:
     """
 
     name = "conditional reweighting"
+    kind = "conditional reweighter"
+    settings = ConditionalConfig
 
     def __init__(self, config: ConditionalConfig | None = None) -> None:
-        self.config = config or ConditionalConfig()
+        super().__init__(config)
         plain = ReweighterConfig(ratio=self.config.ratio, largest=self.config.largest)
         self._marginal, self._joint = Reweighter(plain), Reweighter(plain)
 
@@ -112,32 +112,15 @@ class ConditionalReweighter:
         rows = checked_events(source, "source")
         return np.asarray(rows), self.predict_weights(np.asarray(rows), source_weight)
 
-    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
-        """Write networks and settings as a folder; see :func:`save_artifact`.
-
-        Args:
-            folder: its name; must not exist, or hold an earlier method, which is replaced.
-            learned: names of the observables, so that further files can be held against them.
-
-        Raises:
-            ConfigError: if nothing was fitted.
-        """
+    def _stored(self) -> Contents:
         both = {"marginal": self._marginal.ratio, "joint": self._joint.ratio}
-        tensors = {k: t for name, one in both.items() for k, t in with_ratio(name, one).items()}
-        return write_method(folder, _KIND, self.config, tensors, learned)
+        return Contents(
+            {key: t for name, one in both.items() for key, t in with_ratio(name, one).items()}
+        )
 
-    @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            ArtifactError: if the folder is incomplete, changed or holds something else.
-        """
-        artifact = read_method(folder, _KIND)
-        found = cls(ConditionalConfig.from_dict(artifact.manifest["config"]))
-        for name, method in (("marginal", found._marginal), ("joint", found._joint)):
-            method._ratio = read_ratio(artifact, found.config.ratio, name)
-        return found
+    def _restore(self, artifact: Artifact) -> None:
+        for name, method in (("marginal", self._marginal), ("joint", self._joint)):
+            method._ratio = read_ratio(artifact, self.config.ratio, name)
 
     def _given(self, rows: Array) -> Array:
         return rows[:, -self.config.conditions :]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -11,26 +10,26 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
 
+from ...artifact import Artifact
 from ...classify import Clouds, DensityRatio, RatioConfig, fit_ratio
 from ...data.weights import checked_weights
 from ...errors import ConfigError, RangeError, ShapeError
 from ...random import Stream, generator
 from .estimating import STEP, Estimate, curvature, losses, slopes_apart, surprise
 from .problem import Rows, Samples, checked_events
-from .storing import Learned, ratio_parts, read_method, read_ratio, with_ratio, write_method
+from .storing import Contents, Stored, ratio_parts, read_ratio, with_ratio
 
 __all__ = ["Estimate", "ParameterReweighter"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 
-_KIND = "parameter reweighter"
 _FEWEST_KNOWN = 10  # estimates that a calibration needs
 _LOG_FACTORS = (-5.0, 3.0)  # of the networks' error, searched
 _MEMBERS = 1 << 10  # of an ensemble at most: each gets a seed of its own
 
 
-class ParameterReweighter:
+class ParameterReweighter(Stored[RatioConfig]):
     r"""Learn :math:`w(x, \theta) = p(x|\theta)/p(x|\theta_0)` for all :math:`\theta` of a range.
 
     A. Andreassen, B. Nachman, "Neural networks for full phase-space reweighting and parameter
@@ -53,8 +52,11 @@ class ParameterReweighter:
         config: the networks; ``networks`` is the size of the ensemble.
     """
 
+    kind = "parameter reweighter"
+    settings = RatioConfig
+
     def __init__(self, config: RatioConfig | None = None) -> None:
-        self.config = config or RatioConfig()
+        super().__init__(config)
         self._members: tuple[DensityRatio, ...] = ()
         self._low, self._high = np.zeros(0), np.zeros(0)
         self._calibration: tuple[float, FloatArray] | None = None
@@ -267,17 +269,7 @@ class ParameterReweighter:
         self._calibration = factor, spread / units
         return factor
 
-    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
-        """Write networks and settings as a folder; see :func:`save_artifact`.
-
-        Args:
-            folder: its name; must not exist, or hold an earlier method, which is replaced.
-            learned: names of the observables, without the parameters, so that further files can be
-                held against them.
-
-        Raises:
-            ConfigError: if nothing was fitted.
-        """
+    def _stored(self) -> Contents:
         if not self._members:
             raise ConfigError("parameters: nothing was learned yet; call `fit` or `load` first.")
         tensors = {"low": torch.from_numpy(self._low), "high": torch.from_numpy(self._high)}
@@ -287,29 +279,17 @@ class ParameterReweighter:
         if self._calibration is not None:
             factor, usual = self._calibration
             tensors["usual"] = torch.from_numpy(usual)
-        points = ratio_parts(self._members[0])
-        return write_method(
-            folder, _KIND, self.config, tensors, learned, points=points, factor=factor
-        )
+        return Contents(tensors, {"points": ratio_parts(self._members[0]), "factor": factor})
 
-    @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            ArtifactError: if the folder is incomplete, changed or holds something else.
-        """
-        artifact = read_method(folder, _KIND)
-        found = cls(RatioConfig.from_dict(artifact.manifest["config"]))
-        single = found.config.updated(networks=1)
-        found._members = tuple(
-            read_ratio(artifact, single, str(number)) for number in range(found.config.networks)
+    def _restore(self, artifact: Artifact) -> None:
+        single = self.config.updated(networks=1)
+        self._members = tuple(
+            read_ratio(artifact, single, str(number)) for number in range(self.config.networks)
         )
-        found._low, found._high = (artifact.weights[name].numpy() for name in ("low", "high"))
+        self._low, self._high = (artifact.weights[name].numpy() for name in ("low", "high"))
         factor = artifact.manifest["factor"]
         if factor is not None:
-            found._calibration = float(factor), artifact.weights["usual"].numpy()
-        return found
+            self._calibration = float(factor), artifact.weights["usual"].numpy()
 
     def _each(self, rows: Rows, theta: FloatArray) -> FloatArray:
         """Return the networks' logarithms, ``(networks, events)``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -11,20 +10,20 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from ...artifact import Artifact
 from ...classify import Clouds, DensityRatio, RatioConfig, fit_ratio
 from ...config import Config
 from ...data.weights import checked_weights, positive_total
 from ...errors import ConfigError, RangeError
 from ...random import Stream, uniform
 from .problem import checked_events
-from .storing import Learned, ratio_parts, read_method, read_ratio, with_ratio, write_method
+from .storing import Contents, Stored, ratio_parts, read_ratio, with_ratio
 
 __all__ = ["Resampled", "Resampler", "ResamplerConfig", "thin", "thin_to_units"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 
-_KIND = "resampler"
 _NAMES = "mean", "square"
 
 
@@ -54,7 +53,7 @@ class Resampled:
     weights: FloatArray
 
 
-class Resampler:
+class Resampler(Stored[ResamplerConfig]):
     r"""Learn :math:`W(x) = E[w|x]` and :math:`K(x) = E[w^2|x]/W(x)^2`, and thin events with them.
 
     B. Nachman, J. Thaler, "Neural resampler for Monte Carlo reweighting with preserved
@@ -66,8 +65,11 @@ class Resampler:
         config: the settings.
     """
 
+    kind = "resampler"
+    settings = ResamplerConfig
+
     def __init__(self, config: ResamplerConfig | None = None) -> None:
-        self.config = config or ResamplerConfig()
+        super().__init__(config)
         self._means: tuple[tuple[DensityRatio, float], tuple[DensityRatio, float]] | None = None
 
     def fit(self, events: ArrayLike | Clouds, weight: ArrayLike, *, seed: int = 0) -> Self:
@@ -116,39 +118,20 @@ class Resampler:
         way = thin_to_units if self.config.unit else thin
         return way(*self.means(events), seed=seed, first_event=first_event)
 
-    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
-        """Write networks and settings as a folder; see :func:`save_artifact`.
-
-        Args:
-            folder: its name; must not exist, or hold an earlier method, which is replaced.
-            learned: names of the observables, so that further files can be held against them.
-
-        Raises:
-            ConfigError: if nothing was fitted.
-        """
+    def _stored(self) -> Contents:
         if self._means is None:
             raise ConfigError("resampler: nothing was learned yet; call `fit` or `load` first.")
         tensors = dict[str, Tensor]()
         for name, (ratio, scale) in zip(_NAMES, self._means, strict=True):
             tensors |= with_ratio(name, ratio) | {name: torch.tensor(scale, dtype=torch.float64)}
-        points = ratio_parts(self._means[0][0])
-        return write_method(folder, _KIND, self.config, tensors, learned, points=points)
+        return Contents(tensors, {"points": ratio_parts(self._means[0][0])})
 
-    @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            ArtifactError: if the folder is incomplete, changed or holds something else.
-        """
-        artifact = read_method(folder, _KIND)
-        found = cls(ResamplerConfig.from_dict(artifact.manifest["config"]))
+    def _restore(self, artifact: Artifact) -> None:
         mean, square = (
-            (read_ratio(artifact, found.config.ratio, name), float(artifact.weights[name]))
+            (read_ratio(artifact, self.config.ratio, name), float(artifact.weights[name]))
             for name in _NAMES
         )
-        found._means = mean, square
-        return found
+        self._means = mean, square
 
 
 def thin(mean: Array, spread: Array, *, seed: int, first_event: int = 0) -> Resampled:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
+from ...artifact import Artifact
 from ...classify import Clouds, DensityRatio, RatioConfig, fit_ratio
 from ...config import Config
 from ...data.weights import checked_weights
 from ...errors import ConfigError
 from .problem import Samples, checked_events
-from .storing import Learned, ratio_parts, read_method, read_ratio, write_method
+from .storing import Contents, Stored, ratio_parts, read_ratio
 
 __all__ = ["Reweighter", "ReweighterConfig"]
 
 FloatArray = NDArray[np.float64]
-
-_KIND = "reweighter"
 
 
 class ReweighterConfig(Config):
@@ -36,7 +34,7 @@ class ReweighterConfig(Config):
     largest: float = Field(default=100.0, gt=1)
 
 
-class Reweighter:
+class Reweighter(Stored[ReweighterConfig]):
     r"""Learn :math:`w(x) = p_t(x)/p_s(x)`; multiply it onto the source's weights.
 
     A. Andreassen, B. Nachman, "Neural networks for full phase-space reweighting and parameter
@@ -58,9 +56,11 @@ class Reweighter:
     """
 
     name = "reweighting"
+    kind = "reweighter"
+    settings = ReweighterConfig
 
     def __init__(self, config: ReweighterConfig | None = None) -> None:
-        self.config = config or ReweighterConfig()
+        super().__init__(config)
         self._ratio: DensityRatio | None = None
 
     def fit(
@@ -134,27 +134,8 @@ class Reweighter:
             raise ConfigError("reweighter: nothing was learned yet; call `fit` or `load` first.")
         return self._ratio
 
-    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
-        """Write networks and settings as a folder; see :func:`save_artifact`.
+    def _stored(self) -> Contents:
+        return Contents(self.ratio.state(), {"points": ratio_parts(self.ratio)})
 
-        Args:
-            folder: its name; must not exist, or hold an earlier method, which is replaced.
-            learned: names of the observables, so that further files can be held against them.
-
-        Raises:
-            ConfigError: if nothing was fitted.
-        """
-        points = ratio_parts(self.ratio)
-        return write_method(folder, _KIND, self.config, self.ratio.state(), learned, points=points)
-
-    @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            ArtifactError: if the folder is incomplete, changed or holds something else.
-        """
-        artifact = read_method(folder, _KIND)
-        reweighter = cls(ReweighterConfig.from_dict(artifact.manifest["config"]))
-        reweighter._ratio = read_ratio(artifact, reweighter.config.ratio)
-        return reweighter
+    def _restore(self, artifact: Artifact) -> None:
+        self._ratio = read_ratio(artifact, self.config.ratio)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 from torch import Tensor
@@ -16,7 +17,19 @@ from ...classify import DensityRatio, RatioConfig
 from ...config import Config
 from ...errors import ArtifactError
 
-__all__ = ["Learned", "ratio_parts", "read_method", "read_ratio", "with_ratio", "write_method"]
+__all__ = [
+    "Contents",
+    "Learned",
+    "Stored",
+    "ratio_parts",
+    "read_method",
+    "read_ratio",
+    "with_ratio",
+    "write_method",
+]
+
+
+C = TypeVar("C", bound=Config)
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,73 @@ def read_method(folder: Path | str, kind: str) -> Artifact:
     if found != kind:
         raise ArtifactError(f"{folder}: expected a {kind}, found {found}.")
     return artifact
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a fitted method keeps beside its settings.
+
+    Args:
+        tensors: all its numbers by name.
+        manifest: plain data.
+    """
+
+    tensors: Mapping[str, Tensor]
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Stored(ABC, Generic[C]):
+    """A method that is a folder after it was fitted: settings and numbers say all of it.
+
+    Args:
+        config: the settings.
+    """
+
+    kind: ClassVar[str]
+    """What it says it is, in its manifest."""
+    settings: ClassVar[type[Config]]
+    """Class of its settings."""
+
+    config: C
+
+    def __init__(self, config: C | None = None) -> None:
+        self.config = cast("C", self.settings()) if config is None else config
+
+    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
+        """Write networks and settings as a folder; see :func:`save_artifact`.
+
+        Args:
+            folder: its name; must not exist, or hold an earlier method, which is replaced.
+            learned: what it was learned on, such as the names of the observables (without
+                parameters), so that further files can be held against it.
+
+        Raises:
+            ConfigError: if nothing was fitted.
+        """
+        contents = self._stored()
+        return write_method(
+            folder, self.kind, self.config, contents.tensors, learned, **contents.manifest
+        )
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ArtifactError: if the folder is incomplete, changed or holds something else.
+        """
+        artifact = read_method(folder, cls.kind)
+        found = cls(cast("C", cls.settings.from_dict(artifact.manifest["config"])))
+        found._restore(artifact)
+        return found
+
+    @abstractmethod
+    def _stored(self) -> Contents:
+        """Return what is kept; refuse if nothing was fitted."""
+
+    @abstractmethod
+    def _restore(self, artifact: Artifact) -> None:
+        """Take up what :meth:`_stored` gave."""
 
 
 def with_ratio(name: str, ratio: DensityRatio) -> dict[str, Tensor]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 from torch import Tensor
 
+from ...artifact import Artifact
 from ...classify.classifier import torch_threads
 from ...config import Config
 from ...data.weights import checked_weights
@@ -20,14 +20,12 @@ from ...errors import ArtifactError, ConfigError, RangeError, ShapeError
 from ...nets.convex import ConvexNetwork
 from ...random import Stream, generator
 from .problem import Samples, checked_events
-from .storing import Learned, read_method, write_method
+from .storing import Contents, Stored
 
 __all__ = ["Transport", "TransportConfig"]
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
-
-_KIND = "transport"
 
 
 class TransportConfig(Config):
@@ -73,7 +71,7 @@ class _Scaled:
         return _Scaled(self.moved[chosen], self.given[chosen], self.weight[chosen])
 
 
-class Transport:
+class Transport(Stored[TransportConfig]):
     r"""Learn the map of least squared distance from source to target, a convex function's gradient.
 
     .. math:: \sup_f \inf_g\; E_t[-f(y)] + E_s[f(\nabla g(x)) - x \cdot \nabla g(x)]
@@ -91,9 +89,11 @@ class Transport:
     """
 
     name = "transport"
+    kind = "transport"
+    settings = TransportConfig
 
     def __init__(self, config: TransportConfig | None = None) -> None:
-        self.config = config or TransportConfig()
+        super().__init__(config)
         self._map: ConvexNetwork | None = None
         self._shift, self._scale = np.zeros(0), np.ones(0)
 
@@ -171,42 +171,24 @@ class Transport:
         moved[:, :count] = ends * self._scale[:count] + self._shift[:count]
         return moved, weight
 
-    def save(self, folder: Path | str, learned: Learned | None = None) -> Path:
-        """Write networks and settings as a folder; see :func:`save_artifact`.
-
-        Args:
-            folder: its name; must not exist, or hold an earlier method, which is replaced.
-            learned: names of the observables, so that further files can be held against them.
-
-        Raises:
-            ConfigError: if nothing was fitted.
-        """
+    def _stored(self) -> Contents:
         if self._map is None:
             raise ConfigError("transport: nothing was learned yet; call `fit` or `load` first.")
         tensors = {f"map.{name}": value for name, value in self._map.state_dict().items()}
         tensors |= {"shift": torch.from_numpy(self._shift), "scale": torch.from_numpy(self._scale)}
-        return write_method(folder, _KIND, self.config, tensors, learned)
+        return Contents(tensors)
 
-    @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            ArtifactError: if the folder is incomplete, changed or holds something else.
-        """
-        artifact = read_method(folder, _KIND)
-        found = cls(TransportConfig.from_dict(artifact.manifest["config"]))
+    def _restore(self, artifact: Artifact) -> None:
         state = dict(artifact.weights)
         try:
-            found._shift, found._scale = (state.pop(n).numpy() for n in ("shift", "scale"))
-            found._map = found._blank().eval()
-            found._map.load_state_dict({n.removeprefix("map."): v for n, v in state.items()})
+            self._shift, self._scale = (state.pop(n).numpy() for n in ("shift", "scale"))
+            self._map = self._blank().eval()
+            self._map.load_state_dict({n.removeprefix("map."): v for n, v in state.items()})
         except (KeyError, RuntimeError) as error:
             raise ArtifactError(
-                f"{folder}: the stored numbers do not fit the settings ({error}). Is it another "
+                f"transport: the stored numbers do not fit the settings ({error}). Is it another "
                 "method's file?"
             ) from error
-        return found
 
     def _blank(self) -> ConvexNetwork:
         c = self.config
