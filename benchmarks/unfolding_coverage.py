@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulacra.config import apply_settings
 from simulacra.random import Stream, generator
-from simulacra.tasks.unfolding import GaussianToy, Unfolding
-from simulacra.tasks.unfolding.closure import coverage
-from simulacra.tasks.unfolding.recipes import method_config, unfolder
+from simulacra.tasks.unfolding import (
+    Expected,
+    GaussianToy,
+    Unfolding,
+    coverage,
+    method_config,
+    unfolder,
+)
 
 EDGES = np.linspace(-1.5, 2.1, 10)
 TOY = GaussianToy()
@@ -34,9 +38,9 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     config = apply_settings(method_config(name), options.settings)
     if "edges" in type(config).model_fields:
         config = config.updated(edges={"x": list(EDGES)})
-    truth = {"x": TOY.truth_in(EDGES, options.data)}
+    truth = {"x": Expected(TOY.truth_in(EDGES, options.data))}
 
-    def draw(n: int) -> tuple[Unfolding, dict[str, NDArray[np.float64]]]:
+    def draw(n: int) -> tuple[Unfolding, dict[str, Expected]]:
         seed = options.seed
         data = int(generator(seed, Stream.SPLIT, n).poisson(options.data))
         return TOY.problem(options.simulated, data, seed=seed, experiment=n), truth

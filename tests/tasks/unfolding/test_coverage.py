@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from simulacra.random import Stream, generator
-from simulacra.tasks.unfolding import GaussianToy
-from simulacra.tasks.unfolding.closure import coverage
-from simulacra.tasks.unfolding.recipes import method_config, unfolder
+from simulacra.tasks.unfolding import Expected, GaussianToy, coverage, method_config, unfolder
 
 EDGES = np.linspace(-1.5, 2.1, 10)
 TOY = GaussianToy()
@@ -21,7 +19,7 @@ def test_errors_cover_in_300_experiments(name):
     config = method_config(name).updated(replicas=30)
     if name == "bayes":
         config = config.updated(edges={"x": list(EDGES)})
-    truth = {"x": TOY.truth_in(EDGES, 1000)}
+    truth = {"x": Expected(TOY.truth_in(EDGES, 1000))}
 
     def draw(n):
         data = int(generator(1, Stream.SPLIT, n).poisson(1000))

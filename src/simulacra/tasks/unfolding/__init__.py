@@ -6,7 +6,7 @@ events that look alike in the unfolded observables are measured alike.
 """
 
 from .bayes import Bayes, BayesConfig
-from .closure import Closure, Coverage, coverage, self_coverage
+from .closure import Closure, Coverage, Expected, coverage, self_coverage
 from .method import Unfolder
 from .omnifold import OmniFold, OmniFoldConfig
 from .otus import Otus, OtusConfig
@@ -25,6 +25,7 @@ __all__ = [
     "BayesConfig",
     "Closure",
     "Coverage",
+    "Expected",
     "Finding",
     "GaussianToy",
     "OmniFold",

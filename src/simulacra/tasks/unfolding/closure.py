@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from ...data.pairs import Sample
+from ...data.pairs import Pairs, Sample
 from ...data.weights import effective_events
 from ...errors import RangeError
 from ...evaluation.metrics.separation import separation_power
@@ -25,6 +25,7 @@ from .spectrum import ONE_SIGMA, Spectrum, histogram
 __all__ = [
     "Closure",
     "Coverage",
+    "Expected",
     "closure",
     "coverage",
     "pseudo_experiment",
@@ -168,9 +169,23 @@ class Coverage:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What a spectrum should be.
+
+    Args:
+        counts: expected true counts, ``(bins,)``.
+        variance: of these numbers, where they are from simulated events: errors are tested
+            together with it, ``(bins,)``.
+    """
+
+    counts: FloatArray
+    variance: FloatArray | float = 0.0
+
+
 def coverage(
     method: Unfolder,
-    draw: Callable[[int], tuple[Unfolding, Mapping[str, FloatArray]]],
+    draw: Callable[[int], tuple[Unfolding, Mapping[str, Expected]]],
     edges: Mapping[str, Sequence[float] | FloatArray],
     *,
     experiments: int,
@@ -181,7 +196,7 @@ def coverage(
 
     Args:
         method: which one, its ``replicas`` above 1.
-        draw: gives experiment n and, by observable, the expected true counts, ``(bins,)``.
+        draw: gives experiment n and, by observable, the expected true counts.
         edges: of the bins by observable.
         experiments: how many.
         seed: identity of the unfoldings.
@@ -201,8 +216,9 @@ def coverage(
         result = method.fit(problem, seed=seed + n)
         for name, bins in edges.items():
             found = result.spectrum(name, bins)
-            error = np.where(found.error > 0, found.error, np.inf)
-            pulls[name].append((found.counts - truth[name]) / error)
+            error = np.sqrt(found.error**2 + truth[name].variance)
+            error = np.where(found.error > 0, error, np.inf)
+            pulls[name].append((found.counts - truth[name].counts) / error)
         if progress:
             progress(n + 1, experiments)
     return {name: _counted(np.stack(rows)) for name, rows in pulls.items()}
@@ -240,9 +256,9 @@ def self_coverage(
     factor = found_factors(problem.simulation, result, spectra)
     edges = {found.observable: found.edges for found in spectra}
 
-    def draw(n: int) -> tuple[Unfolding, dict[str, FloatArray]]:
+    def draw(n: int) -> tuple[Unfolding, dict[str, Expected]]:
         pseudo, truth = pseudo_experiment(problem, factor, seed=seed, experiment=n)
-        return pseudo, {name: _in_bins(truth, name, bins) for name, bins in edges.items()}
+        return pseudo, {name: _expected(truth, name, bins) for name, bins in edges.items()}
 
     found = coverage(method, draw, edges, experiments=experiments, seed=seed, progress=progress)
     return list(found.values())
@@ -253,9 +269,11 @@ def pseudo_experiment(
 ) -> tuple[Unfolding, Sample]:
     """Make pseudo-data with a known truth from simulated events.
 
-    A random half of the simulated events is weighted, and each is taken n times, n Poisson of a
-    mean such that there are as many as data; the other half stays the simulation. Negative weights
-    count as none.
+    Of a random third of the simulated events, weighted, each is measured n times, n Poisson of a
+    mean such that there are as many as data. Another third stays the simulation. The last one,
+    weighted, is the truth: that of the first has chance of its own in every bin, which is in the
+    data and not in the law that they are of, and which a stiff method rightly does not follow.
+    Negative weights count as none.
 
     Args:
         problem: simulation and data.
@@ -269,15 +287,26 @@ def pseudo_experiment(
     """
     simulation = problem.simulation
     rng = generator(seed, Stream.SPLIT, experiment)
-    order = rng.permutation(len(simulation))
-    middle = len(order) // 2
-    behind, kept = simulation.select(order[:middle]), simulation.select(order[middle:])
-    weight = np.maximum(behind.weights, 0.0) * factor[order[:middle]]
-    seen = behind.in_reco
-    weight *= effective_events(problem.data.weights) / weight[seen].sum()
-    times = rng.poisson(weight[seen]).astype(np.float64)
+    parts = np.array_split(rng.permutation(len(simulation)), 3)
+    kept = simulation.select(parts[1])
+    behind, apart = (
+        _like_data(problem, simulation.select(part), factor[part]) for part in (parts[0], parts[2])
+    )
+    times = rng.poisson(behind.weights[behind.in_reco]).astype(np.float64)
     data = behind.weighted(np.ones(len(behind))).reco_sample().weighted(times)
-    return Unfolding(kept, data), behind.weighted(weight).true_sample()
+    return Unfolding(kept, data), apart.true_sample()
+
+
+def _like_data(problem: Unfolding, part: Pairs, factor: FloatArray) -> Pairs:
+    """Return simulated events with weights by which as many are measured as there are data."""
+    weight = np.maximum(part.weights, 0.0) * factor
+    weight *= effective_events(problem.data.weights) / weight[part.in_reco].sum()
+    return part.weighted(weight)
+
+
+def _expected(truth: Sample, name: str, edges: FloatArray) -> Expected:
+    squares = histogram(truth.column(name), truth.weights**2, edges)
+    return Expected(_in_bins(truth, name, edges), squares)
 
 
 def _in_bins(sample: Sample, name: str, edges: FloatArray) -> FloatArray:
